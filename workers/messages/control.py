@@ -1,0 +1,74 @@
+"""Between the supervisor and each worker, over the worker's control channel."""
+
+from __future__ import annotations
+
+from workers.messages.base import Message, Note, Record, Request
+
+__all__ = [
+    "Attach",
+    "Detach",
+    "ListWorkers",
+    "LogLine",
+    "Ready",
+    "Stop",
+    "WorkerList",
+    "WorkerRecord",
+]
+
+
+class Ready(Note, frozen=True):
+    """To the supervisor: the worker serves. ``details`` is a JSON object, e.g. bound addresses."""
+
+    details: bytes = b"{}"
+
+
+class Attach(Note, frozen=True):
+    """To a worker: a new channel to ``peer`` (``index`` for runtime workers). Its descriptor comes with the message."""
+
+    peer: str
+    index: int = 0
+
+
+class Detach(Note, frozen=True):
+    """To a worker: ``peer`` died; its channel is dead, a new one follows with :class:`Attach`."""
+
+    peer: str
+    index: int = 0
+
+
+class Stop(Note, frozen=True):
+    """To a worker: finish what is in flight within ``grace`` seconds, then exit."""
+
+    grace: float = 5.0
+
+
+class LogLine(Note, frozen=True):
+    """To the supervisor: one log record. ``at`` is unix time in seconds."""
+
+    at: float
+    level: str
+    logger: str
+    text: str
+    dropped: int = 0
+
+
+class ListWorkers(Request["WorkerList"], frozen=True):
+    """To the supervisor, from the server."""
+
+
+class WorkerRecord(Record, frozen=True):
+    """A worker process. ``state``: starting, ready, stopping, restarting, failed. Memory in bytes, CPU in seconds."""
+
+    role: str
+    index: int
+    pid: int
+    state: str
+    restarts: int
+    since: float
+    memory: int = 0
+    cpu: float = 0.0
+    details: bytes = b"{}"
+
+
+class WorkerList(Message, frozen=True):
+    workers: list[WorkerRecord]

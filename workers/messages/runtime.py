@@ -1,0 +1,569 @@
+"""Operations of the runtime workers: a context's go to the owner of its shard, node-wide rows to worker 0."""
+
+from __future__ import annotations
+
+from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
+from workers.messages.base import Done, Message, Note, Record, Request
+from workers.messages.records import (
+    ApplicationRecord,
+    BlobRecord,
+    ConfigRecord,
+    ContextRecord,
+    DeltaRecord,
+    Heads,
+    MemberRecord,
+    OwnedIdentity,
+    PendingRecord,
+)
+
+__all__ = [
+    "AbortContext",
+    "AbortInstall",
+    "AdoptContext",
+    "AliasAnswer",
+    "AliasList",
+    "AliasRecord",
+    "ApplicationAnswer",
+    "ApplicationList",
+    "ApplyDeltas",
+    "ApplyLeaves",
+    "ApplyReport",
+    "BeginInstall",
+    "BlobAnswer",
+    "BlobList",
+    "CloseSnapshot",
+    "CommitContext",
+    "ContextDescription",
+    "ContextList",
+    "DeleteContext",
+    "DeltaBatch",
+    "DeltaCommitted",
+    "DeltaPage",
+    "DescribeContext",
+    "DropIdentity",
+    "Execute",
+    "Executed",
+    "FinishInstall",
+    "GetAlias",
+    "GetApplication",
+    "GetBlob",
+    "GetDeltas",
+    "GetHeads",
+    "GetKeys",
+    "GetRow",
+    "GetTreeNodes",
+    "IdentityAnswer",
+    "IdentityList",
+    "InitContext",
+    "InspectState",
+    "KeyList",
+    "ListAliases",
+    "ListApplications",
+    "ListBlobs",
+    "ListContexts",
+    "ListDeltas",
+    "ListIdentities",
+    "ListMembers",
+    "ListPending",
+    "MemberList",
+    "NewIdentity",
+    "Noticed",
+    "OpenSnapshot",
+    "PendingList",
+    "PoolIdentity",
+    "PutAlias",
+    "PutApplication",
+    "PutBlobs",
+    "PutRow",
+    "PutSnapshotRows",
+    "ReadIdentity",
+    "ReadSnapshot",
+    "Rejection",
+    "RemoveAlias",
+    "RemoveApplication",
+    "RemoveBlobs",
+    "RowAnswer",
+    "RuntimeStats",
+    "RuntimeStatsAnswer",
+    "SenderKey",
+    "SnapshotHandle",
+    "SnapshotRow",
+    "SnapshotRows",
+    "StateChanged",
+    "StatePage",
+    "StoreSenderKey",
+    "TreeNodes",
+    "UpdateContext",
+    "UpgradeContext",
+]
+
+
+# -- execution
+
+
+class Executed(Message, frozen=True):
+    """``returns`` are the method's bytes or None; ``micros`` the time in the guest; ``fuel`` 0 unless metered."""
+
+    returns: bytes | None
+    root: Hash
+    logs: list[str] = []
+    micros: int = 0
+    fuel: int = 0
+
+
+class Execute(Request[Executed], frozen=True):
+    """Run a method. ``args`` are JSON bytes handed to the guest as they are; ``substitute`` are alias names."""
+
+    context_id: ContextId
+    method: str
+    args: bytes
+    executor: PublicKey
+    substitute: list[str] = []
+
+
+# -- lifecycle of a context
+
+
+class InitContext(Request[Heads], frozen=True):
+    """Run ``init`` and stage the new context; nothing is written until :class:`CommitContext`."""
+
+    context_id: ContextId
+    application: ApplicationRecord
+    identity: OwnedIdentity
+    args: bytes
+
+
+class CommitContext(Request[Done], frozen=True):
+    """Write the staged context in one batch."""
+
+    context_id: ContextId
+    config: ConfigRecord
+
+
+class AbortContext(Request[Done], frozen=True):
+    """Forget a staged context."""
+
+    context_id: ContextId
+
+
+class AdoptContext(Request[Done], frozen=True):
+    """Write a joined context: no state yet, zero root, members and own identity."""
+
+    context_id: ContextId
+    application_id: ApplicationId
+    application: ApplicationRecord | None
+    config: ConfigRecord
+    members: list[PublicKey]
+    identity: OwnedIdentity
+
+
+class UpdateContext(Request[Done], frozen=True):
+    """Write what the registry says now. None leaves a part as it is."""
+
+    context_id: ContextId
+    config: ConfigRecord
+    members: list[PublicKey] | None = None
+    application_id: ApplicationId | None = None
+    application: ApplicationRecord | None = None
+
+
+class UpgradeContext(Request[Heads], frozen=True):
+    """Switch to another application; ``migrate`` names a migration method to run, or None."""
+
+    context_id: ContextId
+    application: ApplicationRecord
+    executor: PublicKey
+    migrate: str | None = None
+
+
+class DeleteContext(Request[Done], frozen=True):
+    """Remove every row of the context, in one batch."""
+
+    context_id: ContextId
+
+
+class DescribeContext(Request["ContextDescription"], frozen=True):
+    context_id: ContextId
+
+
+class ContextDescription(Message, frozen=True):
+    context: ContextRecord
+
+
+class ListContexts(Request["ContextList"], frozen=True):
+    """Every context that this worker owns."""
+
+
+class ContextList(Message, frozen=True):
+    contexts: list[ContextRecord]
+
+
+class ListMembers(Request["MemberList"], frozen=True):
+    context_id: ContextId
+
+
+class MemberList(Message, frozen=True):
+    members: list[MemberRecord]
+
+
+class GetKeys(Request["KeyList"], frozen=True):
+    """Own identities with their secrets, and the sender keys of other members. For the sync worker alone."""
+
+    context_id: ContextId
+
+
+class SenderKey(Record, frozen=True):
+    member: PublicKey
+    key: PrivateKey
+
+
+class KeyList(Message, frozen=True):
+    owned: list[OwnedIdentity]
+    senders: list[SenderKey]
+
+
+class StoreSenderKey(Request[Done], frozen=True):
+    context_id: ContextId
+    member: PublicKey
+    key: PrivateKey
+
+
+# -- deltas
+
+
+class ApplyDeltas(Request["ApplyReport"], frozen=True):
+    """Feed deltas of other authors. ``source`` is the peer that sent them, for the books."""
+
+    context_id: ContextId
+    deltas: list[DeltaRecord]
+    source: str = ""
+
+
+class Rejection(Record, frozen=True):
+    id: DeltaId
+    reason: str
+
+
+class ApplyReport(Message, frozen=True):
+    """What became of each delta, and the state afterwards."""
+
+    applied: list[DeltaId]
+    pending: list[DeltaId]
+    duplicates: list[DeltaId]
+    rejected: list[Rejection]
+    state: Heads
+
+
+class GetHeads(Request[Heads], frozen=True):
+    context_id: ContextId
+
+
+class GetDeltas(Request["DeltaBatch"], frozen=True):
+    """Deltas by id, for a peer that asks."""
+
+    context_id: ContextId
+    ids: list[DeltaId]
+
+
+class DeltaBatch(Message, frozen=True):
+    """Borsh ``CausalDelta`` per asked id, None where it is unknown."""
+
+    deltas: list[bytes | None]
+
+
+class ListPending(Request["PendingList"], frozen=True):
+    context_id: ContextId
+
+
+class PendingList(Message, frozen=True):
+    pending: list[PendingRecord]
+
+
+class ListDeltas(Request["DeltaPage"], frozen=True):
+    """A window of the DAG, newest first in topological order, starting behind ``after``."""
+
+    context_id: ContextId
+    after: DeltaId | None = None
+    limit: int = 100
+
+
+class DeltaPage(Message, frozen=True):
+    """``next`` is the cursor of the following page or None. Artifacts are left out (empty) in listings."""
+
+    deltas: list[DeltaRecord]
+    next: DeltaId | None = None
+
+
+class DeltaCommitted(Note, frozen=True):
+    """To sync: a local call made this delta and it is durable; broadcast it."""
+
+    context_id: ContextId
+    delta: DeltaRecord
+
+
+class StateChanged(Note, frozen=True):
+    """To the server: a context has a new root. ``events`` are JSON bytes (a list) with handler names."""
+
+    context_id: ContextId
+    root: Hash
+    events: bytes = b"[]"
+
+
+class Noticed(Note, frozen=True):
+    """To the server: a :class:`node.events.Notice`; ``fields`` is a JSON object."""
+
+    kind: str
+    name: str
+    at_ns: int
+    context_id: ContextId | None = None
+    fields: bytes = b"{}"
+
+
+# -- snapshots and trees
+
+
+class OpenSnapshot(Request["SnapshotHandle"], frozen=True):
+    """Pin a read view of the state; writes go on meanwhile."""
+
+    context_id: ContextId
+
+
+class SnapshotHandle(Message, frozen=True):
+    handle: int
+    root: Hash
+    heads: list[DeltaId]
+    rows: int
+
+
+class ReadSnapshot(Request["SnapshotRows"], frozen=True):
+    """Rows behind ``after`` (a 32-byte row key), about ``byte_limit`` bytes of them."""
+
+    context_id: ContextId
+    handle: int
+    after: bytes | None
+    byte_limit: int
+
+
+class SnapshotRow(Record, frozen=True):
+    key: bytes
+    value: bytes
+
+
+class SnapshotRows(Message, frozen=True):
+    rows: list[SnapshotRow]
+    next: bytes | None
+
+
+class CloseSnapshot(Request[Done], frozen=True):
+    context_id: ContextId
+    handle: int
+
+
+class BeginInstall(Request[Done], frozen=True):
+    """Start to receive a snapshot aside; a half-received one is dropped."""
+
+    context_id: ContextId
+    root: Hash
+    heads: list[DeltaId]
+
+
+class PutSnapshotRows(Request[Done], frozen=True):
+    context_id: ContextId
+    rows: list[SnapshotRow]
+
+
+class FinishInstall(Request[Heads], frozen=True):
+    """Verify the received rows against the root and make them the state, in one batch, or fail and change nothing."""
+
+    context_id: ContextId
+
+
+class AbortInstall(Request[Done], frozen=True):
+    context_id: ContextId
+
+
+class GetTreeNodes(Request["TreeNodes"], frozen=True):
+    """Nodes of the Merkle tree from ``node`` (None: the root) down to ``depth`` levels."""
+
+    context_id: ContextId
+    node: EntityId | None
+    depth: int
+
+
+class TreeNodes(Message, frozen=True):
+    """Borsh ``TreeNode`` each, parents before children; ``root`` is the root hash of the same read."""
+
+    nodes: list[bytes]
+    root: Hash
+
+
+class ApplyLeaves(Request[Heads], frozen=True):
+    """Merge leaves (Borsh ``TreeNode`` with leaf data and ancestors) into the state."""
+
+    context_id: ContextId
+    leaves: list[bytes]
+
+
+class InspectState(Request["StatePage"], frozen=True):
+    """Raw state rows for the inspector."""
+
+    context_id: ContextId
+    after: bytes | None = None
+    limit: int = 100
+
+
+class StatePage(Message, frozen=True):
+    rows: list[SnapshotRow]
+    next: bytes | None
+
+
+# -- node-wide rows (worker 0)
+
+
+class PutApplication(Request[Done], frozen=True):
+    """Write an application row; sent to every runtime worker, each keeps a copy for its contexts."""
+
+    application: ApplicationRecord
+
+
+class GetApplication(Request["ApplicationAnswer"], frozen=True):
+    id: ApplicationId
+
+
+class ApplicationAnswer(Message, frozen=True):
+    application: ApplicationRecord | None
+
+
+class ListApplications(Request["ApplicationList"], frozen=True):
+    pass
+
+
+class ApplicationList(Message, frozen=True):
+    applications: list[ApplicationRecord]
+
+
+class RemoveApplication(Request[Done], frozen=True):
+    id: ApplicationId
+
+
+class PutBlobs(Request[Done], frozen=True):
+    """Write blob rows; the chunk files are already in place and synced."""
+
+    blobs: list[BlobRecord]
+
+
+class GetBlob(Request["BlobAnswer"], frozen=True):
+    id: BlobId
+
+
+class BlobAnswer(Message, frozen=True):
+    blob: BlobRecord | None
+
+
+class ListBlobs(Request["BlobList"], frozen=True):
+    """Blobs that are no chunk of another one."""
+
+
+class BlobList(Message, frozen=True):
+    blobs: list[BlobRecord]
+
+
+class RemoveBlobs(Request[Done], frozen=True):
+    ids: list[BlobId]
+
+
+class PutAlias(Request[Done], frozen=True):
+    """``kind``: 1 context, 2 identity (``scope`` = context), 3 application. Fails when the name is taken."""
+
+    kind: int
+    scope: ContextId
+    name: str
+    target: Hash
+
+
+class GetAlias(Request["AliasAnswer"], frozen=True):
+    kind: int
+    scope: ContextId
+    name: str
+
+
+class AliasAnswer(Message, frozen=True):
+    target: Hash | None
+
+
+class RemoveAlias(Request[Done], frozen=True):
+    kind: int
+    scope: ContextId
+    name: str
+
+
+class ListAliases(Request["AliasList"], frozen=True):
+    kind: int
+    scope: ContextId | None = None
+
+
+class AliasRecord(Record, frozen=True):
+    name: str
+    scope: ContextId
+    target: Hash
+
+
+class AliasList(Message, frozen=True):
+    aliases: list[AliasRecord]
+
+
+class NewIdentity(Request["IdentityAnswer"], frozen=True):
+    """Make a key pair and keep it in the identity pool."""
+
+
+class IdentityAnswer(Message, frozen=True):
+    public_key: PublicKey
+
+
+class ReadIdentity(Request["PoolIdentity"], frozen=True):
+    """An identity of the pool with its private key; stays in the pool."""
+
+    public_key: PublicKey
+
+
+class PoolIdentity(Message, frozen=True):
+    identity: OwnedIdentity | None
+
+
+class ListIdentities(Request["IdentityList"], frozen=True):
+    """The pool."""
+
+
+class IdentityList(Message, frozen=True):
+    public_keys: list[PublicKey]
+
+
+class DropIdentity(Request[Done], frozen=True):
+    """Take an identity out of the pool, after a join made it a member."""
+
+    public_key: PublicKey
+
+
+class PutRow(Request[Done], frozen=True):
+    """Write (None: remove) a row of the Generic column: 16-byte scope, 32-byte fragment."""
+
+    scope: bytes
+    fragment: bytes
+    value: bytes | None
+
+
+class GetRow(Request["RowAnswer"], frozen=True):
+    scope: bytes
+    fragment: bytes
+
+
+class RowAnswer(Message, frozen=True):
+    value: bytes | None
+
+
+class RuntimeStats(Request["RuntimeStatsAnswer"], frozen=True):
+    """Counters of this worker for metrics and the dashboard; JSON object."""
+
+
+class RuntimeStatsAnswer(Message, frozen=True):
+    stats: bytes
