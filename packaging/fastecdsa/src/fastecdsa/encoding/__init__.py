@@ -1,0 +1,1 @@
+"""Encodings of keys; see :mod:`fastecdsa.encoding.sec1`."""
