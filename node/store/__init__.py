@@ -1,0 +1,1 @@
+"""Where rows rest: columns and their keys, row values, and the engines behind one small interface."""
