@@ -1,0 +1,111 @@
+"""VMLogic: everything one execution holds while its guest runs, and the outcome made of it.
+
+One object per call, dropped with it: nothing of a call can leak into the next one. Host functions
+(``node.runtime.host``) are functions of this object and integers. It knows no engine and opens nothing.
+Source: core 0.10.0: crates/runtime/src/logic.rs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from node.errors import ExecutionError, FunctionCallError
+from node.events import AppEvent
+from node.primitives import Hash
+from node.runtime import faults
+from node.runtime.blobs import CreatedBlob, OpenedBlob
+from node.runtime.call import ContextMutation, GuestCall, Outcome, Proposal, XCall
+from node.runtime.limits import MAX_METHOD_NAME
+from node.runtime.memory import GuestMemory
+from node.runtime.overlay import Overlay
+from node.runtime.registers import Registers
+
+NAME_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+
+FIRST_BLOB_FD: Final = 1
+
+
+def check_method_name(name: str) -> None:
+    """Raises MethodResolutionError: empty, longer than 256 bytes, or a character other than ``[A-Za-z0-9_]``."""
+    if not name:
+        raise faults.empty_method_name()
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_METHOD_NAME:
+        raise faults.method_name_too_long(len(name.encode("utf-8", "surrogatepass")))
+    for position, character in enumerate(name):
+        if character not in NAME_CHARACTERS:
+            raise faults.invalid_method_character(position, character)
+
+
+class VMLogic:
+    """State of one execution. ``memory`` is attached after instantiation, before the first exported function runs."""
+
+    __slots__ = (
+        "approvals",
+        "artifact",
+        "blob_bytes",
+        "blobs",
+        "call",
+        "committed",
+        "events",
+        "logs",
+        "memory",
+        "mutations",
+        "next_fd",
+        "private",
+        "proposals",
+        "registers",
+        "returned",
+        "root_hash",
+        "state",
+        "xcalls",
+    )
+
+    def __init__(self, call: GuestCall, memory: GuestMemory) -> None:
+        self.call = call
+        self.memory = memory
+        self.registers = Registers()
+        self.state = Overlay(call.state)
+        self.private = Overlay(call.private) if call.private is not None else None
+        self.logs: list[str] = []
+        self.events: list[AppEvent] = []
+        self.xcalls: list[XCall] = []
+        self.mutations: list[ContextMutation] = []
+        self.proposals: dict[Hash, bytes] = {}
+        self.approvals: list[Hash] = []
+        self.blobs: dict[int, CreatedBlob | OpenedBlob] = {}
+        self.blob_bytes = 0
+        self.next_fd = FIRST_BLOB_FD
+        self.returned: tuple[bool, bytes] | None = None
+        self.root_hash: Hash | None = None
+        self.artifact = b""
+        self.committed = False
+
+    def finish(self, error: FunctionCallError | None = None, fuel: int = 0) -> Outcome:
+        """Close what is open and give the outcome. Without a root hash, or with an error, nothing is to be written."""
+        self._drop_blobs()
+        if error is None and self.returned is not None and not self.returned[0]:
+            error = ExecutionError(self.returned[1])
+        if error is not None:
+            return Outcome(error=error, logs=self.logs, fuel=fuel)
+        return Outcome(
+            returns=self.returned[1] if self.returned is not None else None,
+            logs=self.logs,
+            events=self.events,
+            root_hash=self.root_hash,
+            artifact=self.artifact,
+            writes=self.state.writes if self.root_hash is not None else {},
+            private_writes=self.private.writes if self.private is not None and self.root_hash is not None else {},
+            xcalls=self.xcalls,
+            mutations=self.mutations,
+            proposals=[
+                *(Proposal(key, actions) for key, actions in sorted(self.proposals.items())),
+                *(Proposal(key, approval=True) for key in self.approvals),
+            ],
+            fuel=fuel,
+        )
+
+    def _drop_blobs(self) -> None:
+        """Give up what the guest left open: an unfinished blob never becomes one."""
+        for handle in self.blobs.values():
+            handle.close()
+        self.blobs.clear()

@@ -1,0 +1,55 @@
+"""What a guest has written, in front of what is committed: reads see it at once, a failed call drops it whole.
+
+Never writes through. Keys are the 32-byte keys of the store; the guest's keys are padded by the host functions.
+Source of the rule: core 0.10.0: crates/context/src/handlers/execute/storage.rs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from node.runtime import faults
+from node.runtime.call import Reader
+from node.runtime.limits import MAX_READ_CACHE, MAX_WRITTEN_BYTES, MAX_WRITTEN_ROWS
+
+_UNREAD: Final = object()
+
+
+class Overlay:
+    """``writes`` maps a key to its new value, or None for a removal, in the order of the first change."""
+
+    __slots__ = ("_cached", "_held", "_read", "_rows", "writes")
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+        self._rows: dict[bytes, bytes | None] = {}
+        self._cached = 0
+        self._held = 0
+        self.writes: dict[bytes, bytes | None] = {}
+
+    def read(self, key: bytes) -> bytes | None:
+        row = self._rows.get(key, _UNREAD)
+        if row is _UNREAD:
+            return self._fetch(key)
+        return row  # type: ignore[return-value]  # the sentinel is gone
+
+    def _fetch(self, key: bytes) -> bytes | None:
+        value = self._read(key)
+        cost = len(key) + (len(value) if value is not None else 0)
+        if self._cached + cost <= MAX_READ_CACHE:
+            self._cached += cost
+            self._rows[key] = value
+        return value
+
+    def write(self, key: bytes, value: bytes | None) -> None:
+        """Put (or with None remove) a row. Raises HostError beyond the bounds of one call."""
+        old = self.writes.get(key, _UNREAD)
+        if old is _UNREAD:
+            if len(self.writes) >= MAX_WRITTEN_ROWS:
+                raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
+            old = None
+        held = self._held + len(value or b"") - len(old or b"")  # type: ignore[arg-type]  # bytes or None here
+        if held > MAX_WRITTEN_BYTES:
+            raise faults.too_much("bytes of changed rows", MAX_WRITTEN_BYTES)
+        self._held = held
+        self.writes[key] = self._rows[key] = value

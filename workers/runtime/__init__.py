@@ -1,0 +1,1 @@
+"""The runtime worker: contexts, their state and their guests."""

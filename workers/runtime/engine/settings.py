@@ -1,0 +1,72 @@
+"""The engine's configuration: what modules may use, how they are bounded, and what makes results equal everywhere.
+
+Accepts what the reference's engine accepts and no more, except that threads are off: no two runs of a program with
+threads need to agree. Every choice is part of :func:`fingerprint`, since compiled code holds for one choice alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+from typing import Final
+
+from wasmtime import Config, Engine
+
+from node.runtime.config import RuntimeConfig
+from node.runtime.limits import MAX_STACK, MAX_TABLE_ELEMENTS, MAX_TABLES, MIB, WASM_PAGE
+from workers.runtime.engine import capi
+
+FEATURES_OFF: Final = (
+    "wasm_threads", "wasm_relaxed_simd", "wasm_memory64", "wasm_multi_memory", "wasm_tail_call", "wasm_exceptions",
+    "wasm_gc", "wasm_function_references", "wasm_wide_arithmetic", "wasm_custom_page_sizes",
+)  # fmt: skip
+
+INSTANCES: Final = 4
+"""Slots of the pool. A guest thread runs one instance; the rest is for the module inspector beside it."""
+
+KEEP_RESIDENT: Final = MIB
+"""Bytes of a slot that are zeroed instead of given back: an SDK app touches about this much."""
+
+CACHE_FORMAT: Final = 1
+
+
+def new_engine(config: RuntimeConfig) -> Engine:
+    """An engine with bounded, reproducible guests. Its stores belong to the thread that makes them."""
+    settings = Config()
+    settings.epoch_interruption = True
+    settings.consume_fuel = config.counts_fuel
+    settings.cranelift_nan_canonicalization = True
+    settings.max_wasm_stack = MAX_STACK
+    settings.memory_may_move = False
+    for feature in FEATURES_OFF:
+        setattr(settings, feature, False)
+    _use_pool(settings, config)
+    return Engine(settings)
+
+
+def _use_pool(settings: Config, config: RuntimeConfig) -> None:
+    """Instances come from a pool: 25 µs less a call, and the address space they take is bounded."""
+    pool = capi.pool_new()
+    numbers = {
+        "total_core_instances": INSTANCES,
+        "total_memories": INSTANCES,
+        "total_tables": INSTANCES * MAX_TABLES,
+        "max_tables_per_module": MAX_TABLES,
+        "table_elements": MAX_TABLE_ELEMENTS,
+        "max_memory_size": config.memory_pages * WASM_PAGE,
+        "linear_memory_keep_resident": KEEP_RESIDENT,
+    }
+    for name, value in numbers.items():
+        capi.pool_set(pool, name, value)
+    capi.pool_use(capi.address(settings.ptr()), pool)
+    capi.pool_delete(pool)
+
+
+def fingerprint(config: RuntimeConfig) -> str:
+    """Names the code that an engine with this configuration makes: hex, equal on equal machines and versions."""
+    parts = (
+        CACHE_FORMAT, version("wasmtime"), platform.system(), platform.machine(), config.counts_fuel,
+        config.memory_pages, MAX_STACK, *FEATURES_OFF,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
