@@ -1,0 +1,77 @@
+"""What is imported is declared, what is declared is locked with hashes, and the README says the same."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import runpy
+import sys
+from functools import cache
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.repository.source import PACKAGES, ROOT, dependency_group, imports, modules
+
+LOCKED = re.compile(r"^([a-z0-9.-]+)==([^ ;\\]+)")
+
+
+@cache
+def lock(name: str) -> dict[str, str]:
+    """Locked versions by canonical name. A name may be locked at several versions for different systems; one counts."""
+    lines = (ROOT / "packaging" / "locks" / f"{name}.lock").read_text(encoding="utf-8").splitlines()
+    return {match[1]: match[2] for line in lines if (match := LOCKED.match(line))}
+
+
+def declared(group: str) -> dict[str, Requirement]:
+    requirements = map(Requirement, dependency_group(group))
+    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+
+
+@pytest.mark.parametrize("group", ["build", "runtime", "dev"])
+def test_the_lock_holds_what_is_declared(group: str) -> None:
+    for name, requirement in declared(group).items():
+        assert name in lock(group), f"{name} is not in {group}.lock: run packaging/lock.py"
+        assert requirement.specifier.contains(lock(group)[name]), f"{requirement} is locked at {lock(group)[name]}"
+
+
+@pytest.mark.parametrize("group", ["build", "runtime", "dev"])
+def test_every_locked_version_has_hashes_and_no_index(group: str) -> None:
+    text = (ROOT / "packaging" / "locks" / f"{group}.lock").read_text(encoding="utf-8")
+    for entry in re.split(r"\n(?=[a-z0-9])", text):
+        assert "--hash=sha256:" in entry, entry.partition("\n")[0]
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_the_developers_environment_extends_the_users() -> None:
+    assert lock("runtime").items() <= lock("dev").items()
+    assert lock("build").items() <= lock("dev").items()
+
+
+def test_what_is_left_out_is_not_locked() -> None:
+    left_out = runpy.run_path(str(ROOT / "packaging" / "lock.py"))["LEFT_OUT"]
+    assert not left_out.keys() & (lock("runtime").keys() | lock("dev").keys())
+
+
+def test_what_is_imported_is_declared() -> None:
+    providers = importlib.metadata.packages_distributions()
+    used = {name for module in modules() for name in imports(module)} - sys.stdlib_module_names - {*PACKAGES}
+    missing = {
+        name
+        for name in used
+        if not {canonicalize_name(dist) for dist in providers.get(name, ())} & declared("runtime").keys()
+    }
+    assert missing == set(), "add the distribution to the group runtime of pyproject.toml and run packaging/lock.py"
+
+
+def test_the_readme_lists_the_dependencies() -> None:
+    """A table under a heading with "Dependencies", the name first and in backticks."""
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        return
+    section = re.search(r"^#+ .*Dependencies.*\n((?:(?!#).*\n?)*)", readme.read_text(encoding="utf-8"), re.MULTILINE)
+    assert section, "README.md has no section on dependencies"
+    listed = {canonicalize_name(name) for name in re.findall(r"^\|\s*`([\w.-]+)`", section[1], re.MULTILINE)}
+    assert listed == set(declared("runtime"))
