@@ -1,4 +1,4 @@
-"""The project's own source as data: files, syntax trees, function lengths. It judges nothing; the tests beside it do."""
+"""The project's own source as data: files, syntax trees, lengths. It judges nothing; the tests beside it do."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def length(function: FunctionNode) -> int:
 
 
 def imports(module: Module) -> set[str]:
-    """Top-level names of absolute imports that are run, wherever in the file they stand; those for types alone are not."""
+    """Top-level names of absolute imports that are run, wherever they stand; imports for types alone are left out."""
     found: set[str] = set()
     typing_only = {
         inner
