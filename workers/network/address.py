@@ -1,0 +1,107 @@
+"""Multiaddrs as this worker uses them: TCP over IP or a DNS name, with or without a peer id at the end."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+import base58
+
+from node.errors import ConfigError, DecodeError
+from node.gossip.protobuf import decode_varint, encode_varint
+from node.gossip.signing import public_key_of
+
+__all__ = ["Address", "encode", "parse", "parse_bytes", "parse_peer", "text_of"]
+
+_CODES: Final = {"ip4": 4, "ip6": 41, "dns": 53, "dns4": 54, "dns6": 55}
+_KINDS: Final = {code: kind for kind, code in _CODES.items()}
+_FAMILIES: Final = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
+_TCP: Final = 6
+_P2P_PREFIX: Final = encode_varint(421)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a peer listens. ``peer`` is empty when the address names none."""
+
+    host: str
+    port: int
+    peer: str = ""
+
+
+def parse(text: str) -> Address:
+    """Read ``/ip4/127.0.0.1/tcp/2428[/p2p/12D3…]``. Raises :class:`ConfigError` naming what is wrong."""
+    parts = text.strip().split("/")
+    if len(parts) not in (5, 7) or parts[0] or parts[1] not in _CODES or parts[3] != "tcp":
+        raise ConfigError(f"address {text!r} is not of the form /ip4/<address>/tcp/<port>/p2p/<peer id>")
+    if not parts[4].isdigit() or int(parts[4]) > 65_535:
+        raise ConfigError(f"address {text!r} has no port between 0 and 65535")
+    if len(parts) == 5:
+        return Address(parts[2], int(parts[4]))
+    if parts[5] != "p2p":
+        raise ConfigError(f"address {text!r} ends in /{parts[5]}, expected /p2p/<peer id>")
+    return Address(parts[2], int(parts[4]), parse_peer(parts[6]))
+
+
+def parse_peer(text: str) -> str:
+    """Check the text of a peer id. Raises :class:`ConfigError`."""
+    try:
+        raw = base58.b58decode(text)
+    except ValueError:
+        raw = b""
+    if public_key_of(raw) is None:
+        raise ConfigError(f"{text!r} is no peer id of an Ed25519 key (12D3KooW…)")
+    return text
+
+
+def text_of(host: str, port: int) -> str:
+    """The multiaddr of a socket address."""
+    return f"/{'ip6' if ':' in host else 'ip4'}/{host}/tcp/{port}"
+
+
+def encode(text: str) -> bytes:
+    """The binary form, which identify and Kademlia carry; a peer id at the end is left out."""
+    where = parse(text)
+    kind = text.split("/")[1]
+    code = _CODES[kind]
+    if kind in _FAMILIES:
+        host = socket.inet_pton(_FAMILIES[kind], where.host)
+    else:
+        raw = where.host.encode()
+        host = encode_varint(len(raw)) + raw
+    return encode_varint(code) + host + encode_varint(_TCP) + where.port.to_bytes(2, "big")
+
+
+def parse_bytes(raw: bytes) -> str | None:
+    """The text of a binary multiaddr, without a peer id; None for one that cannot be dialled from here."""
+    try:
+        kind, host, rest = _take_host(raw)
+        code, end = _varint(raw, rest)
+    except (DecodeError, UnicodeDecodeError, ValueError, OSError):
+        return None
+    port = raw[end : end + 2]
+    tail = raw[end + 2 :]
+    if code != _TCP or len(port) != 2 or (tail and not tail.startswith(_P2P_PREFIX)) or "/" in host:
+        return None
+    return f"/{kind}/{host}/tcp/{int.from_bytes(port, 'big')}"
+
+
+def _take_host(raw: bytes) -> tuple[str, str, int]:
+    """``(kind, host, offset behind it)`` of the first part."""
+    code, offset = _varint(raw, 0)
+    kind = _KINDS.get(code)
+    if kind is None:
+        raise ValueError(f"multiaddr starts with protocol {code}")
+    if kind in _FAMILIES:
+        size = 4 if kind == "ip4" else 16
+        return kind, socket.inet_ntop(_FAMILIES[kind], raw[offset : offset + size]), offset + size
+    size, offset = _varint(raw, offset)
+    return kind, raw[offset : offset + size].decode(), offset + size
+
+
+def _varint(raw: bytes, offset: int) -> tuple[int, int]:
+    found = decode_varint(raw, offset)
+    if found is None:
+        raise ValueError("multiaddr ends inside a number")
+    return found

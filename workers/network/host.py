@@ -1,0 +1,317 @@
+"""The network of one node: every operation of :mod:`workers.messages.network` as a method, every event through one
+sink.
+
+It runs in one trio loop. The sink may wait, which is the back-pressure towards peers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from node.errors import CalimeroError, ConfigError, DeadlineExceeded, RemoteProtocolError, Unreachable
+from node.gossip.protobuf import prefixed
+from workers.messages.base import Note
+from workers.messages.network import PeerConnected, PeerDisconnected, PeerList, PeerRecord
+from workers.network import address as addresses
+from workers.network import gossip, identify, limits, multistream, streams
+from workers.network.channel import read_prefixed
+from workers.network.config import NetworkConfig
+from workers.network.connection import Connection, YamuxStream
+from workers.network.gossip import GossipShell
+from workers.network.peers import PeerBook
+from workers.network.secure import Identity
+from workers.network.streams import AppStreams
+from workers.network.swarm import Swarm
+
+__all__ = ["NetworkHost", "Sink"]
+
+log = logging.getLogger(__name__)
+
+Sink = Callable[[Note], Awaitable[None]]
+
+PING: Final = "/ipfs/ping/1.0.0"
+_PING_SIZE: Final = 32
+_DIALS_AT_ONCE: Final = 8
+
+
+class NetworkHost:
+    """Use as ``async with NetworkHost(config, sink).running(): …``. Peers are ids in text everywhere."""
+
+    def __init__(self, config: NetworkConfig, sink: Sink) -> None:
+        self._config = config
+        self._sink = sink
+        self.identity = Identity(config.seed)
+        self._book = PeerBook()
+        self._swarm = Swarm(self.identity, self, tls=config.tls)
+        self._gossip = GossipShell(self.identity, config.seed, sink, self.on_refused)
+        self._streams = AppStreams(sink, self.on_refused)
+        self._redial = trio.Event()
+        self._handlers: dict[str, Callable[[YamuxStream], Awaitable[None]]] = {
+            identify.ID: self._answer_identify,
+            identify.PUSH: self._take_push,
+            PING: _echo,
+            **dict.fromkeys(gossip.PROTOCOLS, self._gossip.on_stream),
+        }
+        for protocol in streams.PROTOCOLS:
+            self._handlers[protocol] = self._app_handler(protocol)
+
+    # -- life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[NetworkHost]:
+        """Listen, follow the configured topics, dial the bootstrap peers; everything ends with the block.
+
+        Raises ``Unreachable`` when an address cannot be bound.
+        """
+        await self._swarm.bind(self._config.listen)
+        async with trio.open_nursery() as nursery:
+            self._swarm.start(nursery)
+            for topic in self._config.topics:
+                await self._gossip.subscribe(topic)
+            for text in self._config.bootstrap:
+                self._want(text)
+            nursery.start_soon(self._gossip.heartbeats)
+            nursery.start_soon(self._keep_wanted, nursery)
+            try:
+                yield self
+            finally:
+                nursery.cancel_scope.cancel()
+
+    @property
+    def peer(self) -> str:
+        """This node's id."""
+        return self.identity.peer
+
+    @property
+    def listening(self) -> list[str]:
+        """Bound addresses, real ports, without the peer id."""
+        return self._swarm.listening
+
+    # -- gossip
+
+    async def subscribe(self, topic: str) -> None:
+        await self._gossip.subscribe(topic)
+
+    async def unsubscribe(self, topic: str) -> None:
+        await self._gossip.unsubscribe(topic)
+
+    async def publish(self, topic: str, data: bytes) -> int:
+        """Sign and send; returns the number of peers. Raises ``LocalProtocolError`` for more than fits a frame."""
+        return await self._gossip.publish(topic, data)
+
+    # -- peers
+
+    async def dial(self, address: str, *, keep: bool) -> str:
+        """Connect to ``/ip4/…/tcp/…/p2p/<id>``; returns the peer id. With ``keep`` a lost peer is dialled again,
+        also when this first attempt fails. Raises ``ConfigError``, ``Unreachable`` or ``DeadlineExceeded``."""
+        peer = self._remember(address)
+        if keep:
+            self._want(address)
+        connection = await self._swarm.connect(peer, self._book.entry(peer).addresses)
+        return connection.peer
+
+    async def forget(self, peer: str) -> None:
+        """Do not keep the peer any longer, and close its connections."""
+        self._book.entry(peer).keep = False
+        self._swarm.disconnect(peer)
+
+    async def ping(self, peer: str) -> float:
+        """Round-trip time in seconds by the ping protocol. Raises ``DeadlineExceeded`` or ``Unreachable``."""
+        connection = await self._connected(peer)
+        stream = connection.open_stream()
+        try:
+            with trio.fail_after(limits.PING_TIMEOUT):
+                await multistream.propose(stream, [PING])
+                return await _measure(stream)
+        except trio.TooSlowError as error:
+            raise DeadlineExceeded(f"peer {peer} answered no ping within {limits.PING_TIMEOUT:g} s") from error
+        except RemoteProtocolError as error:
+            raise Unreachable(f"ping of {peer}: {error}") from error
+        finally:
+            stream.reset()
+
+    def peer_list(self) -> PeerList:
+        """Connected and wanted peers."""
+        peers = dict.fromkeys([*self._swarm.peers(), *self._book.wanted()])
+        return PeerList(self.peer, self.listening, [self._record(peer) for peer in peers])
+
+    # -- streams
+
+    async def open_stream(self, peer: str, protocol: str) -> int:
+        """Open a stream, connecting first where an address is known; returns its number."""
+        connection = await self._connected(peer)
+        try:
+            return await self._streams.open(connection, protocol)
+        except RemoteProtocolError as error:
+            raise Unreachable(f"stream {protocol} to {peer}: {error}") from error
+
+    async def send_frame(self, stream: int, data: bytes) -> None:
+        """Write one frame; returns when it was handed to the connection."""
+        await self._streams.send(stream, data)
+
+    def credit(self, stream: int, frames: int) -> None:
+        self._streams.credit(stream, frames)
+
+    def close_stream(self, stream: int, *, reset: bool = False) -> None:
+        self._streams.close(stream, reset=reset)
+
+    # -- owner of the swarm
+
+    def may_connect(self, peer: str) -> bool:
+        return not self._book.banned(peer, trio.current_time())
+
+    async def on_connected(self, connection: Connection, *, first: bool) -> None:
+        self._book.connected(connection.peer)
+        if connection.outbound:
+            self._book.learn(connection.peer, connection.address)
+        connection.start_soon(self._identify, connection)
+        if self._swarm.best(connection.peer) is connection:
+            connection.start_soon(self._gossip.serve, connection)
+        if first:
+            await self._sink(PeerConnected(connection.peer, connection.address, not connection.outbound))
+
+    async def on_disconnected(self, connection: Connection, *, last: bool) -> None:
+        if last:
+            self._book.lost(connection.peer, trio.current_time())
+            self._wake_redial()
+            await self._gossip.forget(connection.peer)
+            await self._sink(PeerDisconnected(connection.peer))
+
+    def on_refused(self, peer: str, reason: str, cost: int, detail: str) -> None:
+        log.info("peer %s refused (%s): %s", peer, reason, detail)
+        if self._book.refuse(peer, reason, cost, trio.current_time()):
+            log.warning("peer %s is disconnected: too many refusals, last %s", peer, reason)
+            self._swarm.disconnect(peer)
+
+    async def on_stream(self, connection: Connection, stream: YamuxStream) -> None:
+        with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
+            protocol = await multistream.answer(stream, self._handlers)
+        await self._handlers[protocol](stream)
+
+    # -- handlers
+
+    def _app_handler(self, protocol: str) -> Callable[[YamuxStream], Awaitable[None]]:
+        async def handle(stream: YamuxStream) -> None:
+            await self._streams.on_stream(stream, protocol)
+
+        return handle
+
+    async def _answer_identify(self, stream: YamuxStream) -> None:
+        info = identify.IdentifyInfo(
+            agent=self._config.agent,
+            protocols=tuple(self._handlers),
+            listen=tuple(self.listening),
+            observed=stream.connection.address,
+        )
+        await stream.send_all(prefixed(identify.encode(info, self.identity.peer_id)))
+        stream.finish()
+
+    async def _take_push(self, stream: YamuxStream) -> None:
+        with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
+            self._learn(stream.connection.peer, identify.decode(await read_prefixed(stream, identify.MAX_SIZE)))
+        stream.finish()
+
+    async def _identify(self, connection: Connection) -> None:
+        stream = connection.open_stream()
+        try:
+            with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
+                await multistream.propose(stream, [identify.ID])
+                self._learn(connection.peer, identify.decode(await read_prefixed(stream, identify.MAX_SIZE)))
+        except (multistream.Unsupported, trio.TooSlowError) as error:
+            log.info("peer %s does not identify itself: %s", connection.peer, str(error) or "timed out")
+        finally:
+            stream.reset()
+
+    def _learn(self, peer: str, info: identify.IdentifyInfo) -> None:
+        entry = self._book.entry(peer)
+        entry.agent, entry.protocols = info.agent, list(info.protocols)
+        for text in info.listen:
+            if text not in entry.addresses and len(entry.addresses) < limits.MAX_ADDRESSES_PER_PEER:
+                entry.addresses.append(text)
+
+    # -- keeping peers
+
+    def _remember(self, address: str) -> str:
+        where = addresses.parse(address)
+        if not where.peer:
+            raise ConfigError(f"address {address!r} does not end in /p2p/<peer id>")
+        self._book.learn(where.peer, address.partition("/p2p/")[0])
+        return where.peer
+
+    def _want(self, address: str) -> None:
+        self._book.entry(self._remember(address)).keep = True
+        self._wake_redial()
+
+    def _wake_redial(self) -> None:
+        self._redial.set()
+
+    async def _keep_wanted(self, nursery: trio.Nursery) -> None:
+        """Dial wanted peers when their back-off is over."""
+        limiter = trio.CapacityLimiter(_DIALS_AT_ONCE)
+        while True:
+            connected = set(self._swarm.peers())
+            now = trio.current_time()
+            for peer in self._book.due(connected, now):
+                self._book.entry(peer).next_dial = now + limits.DIAL_TIMEOUT * limits.MAX_ADDRESSES_PER_PEER
+                nursery.start_soon(self._redial_one, peer, limiter)
+            self._redial = trio.Event()
+            with trio.move_on_at(self._book.next_due(connected)):
+                await self._redial.wait()
+
+    async def _redial_one(self, peer: str, limiter: trio.CapacityLimiter) -> None:
+        async with limiter:
+            try:
+                await self._swarm.connect(peer, self._book.entry(peer).addresses)
+            except CalimeroError as error:
+                log.info("dial: %s", error)
+                self._book.dial_failed(peer, trio.current_time(), random.random())  # noqa: S311 - jitter
+                self._wake_redial()
+
+    async def _connected(self, peer: str) -> Connection:
+        present = self._swarm.best(peer)
+        if present is not None:
+            return present
+        known = self._book.get(peer)
+        return await self._swarm.connect(peer, known.addresses if known else [])
+
+    def _record(self, peer: str) -> PeerRecord:
+        entry = self._book.entry(peer)
+        found = self._swarm.connections(peer)
+        return PeerRecord(
+            peer=peer,
+            addresses=list(dict.fromkeys([*(c.address for c in found if c.outbound), *entry.addresses])),
+            connected=bool(found),
+            inbound=bool(found) and not found[0].outbound,
+            agent=entry.agent,
+            protocols=entry.protocols,
+            topics=sorted(self._gossip.router.topics_of(peer)),
+            streams=self._streams.count(peer),
+            received=sum(c.channel.received for c in found),
+            sent=sum(c.channel.sent for c in found),
+            latency=found[0].latency if found else 0.0,
+            score=round(self._book.score(peer, trio.current_time())),
+            refusals=dict(entry.refusals),
+        )
+
+
+async def _echo(stream: YamuxStream) -> None:
+    """Answer pings until the peer ends the stream."""
+    while not await stream.at_end():
+        await stream.send_all(await stream.receive_exactly(_PING_SIZE))
+    stream.finish()
+
+
+async def _measure(stream: YamuxStream) -> float:
+    payload = os.urandom(_PING_SIZE)
+    start = trio.current_time()
+    await stream.send_all(payload)
+    if await stream.receive_exactly(_PING_SIZE) != payload:
+        raise RemoteProtocolError("ping came back changed", score=5)
+    return trio.current_time() - start

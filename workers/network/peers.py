@@ -1,0 +1,118 @@
+"""What is known about peers: addresses, whom to keep, when to dial again, scores. Pure: time comes in as seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workers.network import limits
+
+__all__ = ["PeerBook", "PeerEntry"]
+
+
+@dataclass(slots=True)
+class PeerEntry:
+    """One peer. ``addresses`` are multiaddrs without the peer id, freshest first."""
+
+    addresses: list[str] = field(default_factory=list)
+    keep: bool = False
+    agent: str = ""
+    protocols: list[str] = field(default_factory=list)
+    next_dial: float = 0.0
+    backoff: float = limits.REDIAL_FIRST
+    score: float = 0.0
+    scored_at: float = 0.0
+    banned_until: float = 0.0
+    refusals: dict[str, int] = field(default_factory=dict)
+
+
+class PeerBook:
+    """Entries by peer id (text). Bounded: the longest unused entries of unwanted peers go first."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, PeerEntry] = {}
+
+    def entry(self, peer: str) -> PeerEntry:
+        """The entry of a peer, made when there is none; counts as used."""
+        found = self._entries.pop(peer, None) or PeerEntry()
+        self._entries[peer] = found
+        if len(self._entries) > limits.MAX_KNOWN_PEERS:
+            self._drop_one()
+        return found
+
+    def get(self, peer: str) -> PeerEntry | None:
+        return self._entries.get(peer)
+
+    def wanted(self) -> list[str]:
+        """Peers to keep connected."""
+        return [peer for peer, entry in self._entries.items() if entry.keep]
+
+    def _drop_one(self) -> None:
+        victim = next((peer for peer, entry in self._entries.items() if not entry.keep), None)
+        if victim is not None:
+            del self._entries[victim]
+
+    # -- addresses
+
+    def learn(self, peer: str, address: str) -> None:
+        """Remember an address as the freshest of the peer."""
+        entry = self.entry(peer)
+        entry.addresses = [address, *(a for a in entry.addresses if a != address)][: limits.MAX_ADDRESSES_PER_PEER]
+
+    # -- dialling
+
+    def due(self, connected: set[str], now: float) -> list[str]:
+        """Wanted peers that are not connected and whose back-off is over."""
+        return [
+            peer
+            for peer, entry in self._entries.items()
+            if entry.keep and entry.addresses and peer not in connected and entry.next_dial <= now
+        ]
+
+    def next_due(self, connected: set[str]) -> float:
+        """When the next wanted peer is due; infinity when none is missing."""
+        times = [
+            entry.next_dial
+            for peer, entry in self._entries.items()
+            if entry.keep and entry.addresses and peer not in connected
+        ]
+        return min(times, default=float("inf"))
+
+    def dial_failed(self, peer: str, now: float, jitter: float) -> None:
+        """Double the back-off. ``jitter`` in 0…1 spreads the dials of nodes that lost each other together."""
+        entry = self.entry(peer)
+        entry.next_dial = now + entry.backoff * (0.75 + jitter / 2)
+        entry.backoff = min(entry.backoff * 2, limits.REDIAL_LIMIT)
+
+    def connected(self, peer: str) -> None:
+        """A connection stands: the next loss starts with a short back-off again."""
+        entry = self.entry(peer)
+        entry.backoff = limits.REDIAL_FIRST
+        entry.next_dial = 0.0
+
+    def lost(self, peer: str, now: float) -> None:
+        entry = self.entry(peer)
+        entry.next_dial = now + entry.backoff
+
+    # -- scores
+
+    def refuse(self, peer: str, reason: str, cost: int, now: float) -> bool:
+        """Count a broken rule. True when the peer is now to be disconnected; it is banned for a while then."""
+        entry = self.entry(peer)
+        entry.refusals[reason] = entry.refusals.get(reason, 0) + 1
+        entry.score = self.score(peer, now) + cost
+        entry.scored_at = now
+        if entry.score < limits.SCORE_DISCONNECT:
+            return False
+        entry.banned_until = now + limits.BAN_TIME
+        return True
+
+    def score(self, peer: str, now: float) -> float:
+        """The present score; it halves every :data:`limits.SCORE_HALF_LIFE`."""
+        entry = self._entries.get(peer)
+        if entry is None:
+            return 0.0
+        return float(entry.score * 0.5 ** ((now - entry.scored_at) / limits.SCORE_HALF_LIFE))
+
+    def banned(self, peer: str, now: float) -> bool:
+        entry = self._entries.get(peer)
+        return entry is not None and entry.banned_until > now
