@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Final, Generic, TypeVar
 
 from node.dag.delta import MAX_PARENTS, Causal, Link, check_parents
+from node.dag.order import topological
 from node.errors import CalimeroError, InvalidDelta
 from node.primitives import GENESIS, DeltaId
 
@@ -102,6 +103,18 @@ class DagStore(Generic[D]):
         self._record(delta_id, parents)
         return True
 
+    def park(self, delta: D, error: CalimeroError, *, now_ns: int = 0) -> None:
+        """Keep a delta whose apply cannot run or failed, with the reason; :meth:`retry` or feeding it again tries it.
+
+        Raises :class:`InvalidDelta` for an impossible ancestry. A delta that is known already stays as it is.
+        """
+        if delta.id in self:
+            return
+        self._check(delta)
+        entry = self._wait(delta, now_ns)
+        if not entry.missing:
+            self._fail(entry, error)
+
     def release(self, limit: int | None = None) -> list[D]:
         """Apply up to ``limit`` deltas whose parents are all applied, in the order in which they became ready."""
         done: list[D] = []
@@ -176,7 +189,7 @@ class DagStore(Generic[D]):
             if not child.missing:
                 self._ready.append(child)
 
-    def _wait(self, delta: D, now_ns: int) -> None:
+    def _wait(self, delta: D, now_ns: int) -> Pending[D]:
         applied, pending, children = self._applied, self._pending, self._children
         absent = [parent for parent in delta.parents if parent not in applied]
         entry = Pending(delta, len(absent), now_ns)
@@ -191,6 +204,7 @@ class DagStore(Generic[D]):
         pending[delta.id] = entry
         if len(pending) > self._pending_limit:
             self._evict()
+        return entry
 
     def _fail(self, entry: Pending[D], error: CalimeroError) -> None:
         entry.error = error
@@ -228,17 +242,22 @@ class DagStore(Generic[D]):
 
     # restoring
 
-    def restore(self, applied: Iterable[Causal]) -> None:
+    def restore(self, applied: Iterable[Causal], checkpoints: Iterable[DeltaId] = ()) -> None:
         """Take over the topology of deltas whose effects are durable, in any order; nothing is executed.
 
-        First pass of a start; the second feeds the rows that were not applied through :meth:`add`, one by one.
+        First pass of a start; the second feeds the rows that were not applied, one by one. ``checkpoints`` are those
+        of the given deltas that stand for a snapshot. A parent that is not among them is covered by a snapshot,
+        because no delta is applied before its parents.
         """
-        links = {delta.id: delta.parents for delta in applied}
+        links = {link.id: link.parents for link in topological(Link(delta.id, delta.parents) for delta in applied)}
         self._applied.update(links)
         self._heads.update(dict.fromkeys(links))
+        self._checkpoints.update(checkpoints)
         for parents in links.values():
             for parent in parents:
                 self._heads.pop(parent, None)
+                if parent not in self._applied:
+                    self._cover(parent)
         for delta_id in links.keys() & self._children.keys():
             self._wake(delta_id)
 
@@ -314,6 +333,11 @@ class DagStore(Generic[D]):
         items = iter(self._applied.items())
         next(items)
         return (Link(delta_id, parents) for delta_id, parents in items)
+
+    def newest(self) -> Iterator[Link]:
+        """Every applied delta, children before parents."""
+        items = reversed(self._applied.items())
+        return (Link(delta_id, parents) for delta_id, parents in items if delta_id != GENESIS)
 
     def pending(self) -> Iterator[Pending[D]]:
         """Waiting deltas, longest waiting first."""

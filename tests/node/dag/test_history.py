@@ -14,7 +14,6 @@ from node.dag.history import (
     diff,
     is_ancestor,
     state_at,
-    topological,
 )
 from node.dag.store import DagStore
 from node.errors import NotFound
@@ -67,12 +66,6 @@ def test_is_ancestor(graph: DagStore[Link]) -> None:
 def test_between_is_what_the_other_side_lacks(graph: DagStore[Link]) -> None:
     assert between(graph, [did(2)], [did(5)]) == [did(3), did(4), did(5)]
     assert between(graph, [did(5)], [did(2)]) == []
-
-
-def test_topological_order_leaves_a_cycle_out() -> None:
-    cycle = [Link(did(8), (did(9),)), Link(did(9), (did(8),))]
-    chain = [Link(did(2), (did(1),)), Link(did(1), (GENESIS,))]
-    assert [link.id for link in topological(cycle + chain)] == [did(1), did(2)]
 
 
 def test_state_at_each_delta(graph: DagStore[Link]) -> None:

@@ -208,7 +208,16 @@ def test_restore_takes_any_order_and_executes_nothing(dag: DagStore[Link], appli
     dag.restore([link(4, 2, 3), link(2, 1), link(1, 0), link(3, 1), link(5, 1)])
     assert heads(dag) == {4, 5}
     assert applier.order == []
-    assert {d.id for d in dag.applied()} == {did(n) for n in range(1, 6)}
+    order = ids(list(dag.applied()))
+    assert sorted(order) == [1, 2, 3, 4, 5]
+    assert order.index(1) < order.index(2) < order.index(4)
+    assert ids(list(dag.newest())) == order[::-1]
+
+
+def test_restore_covers_what_a_snapshot_brought(dag: DagStore[Link]) -> None:
+    dag.restore([link(6, 5), link(5, 0), link(8, 7)], checkpoints=[did(5)])
+    assert heads(dag) == {6, 8}
+    assert [dag.covers(did(n)) for n in (5, 6, 7, 8)] == [True, False, True, False]
 
 
 def test_release_in_slices(dag: DagStore[Link]) -> None:
@@ -271,6 +280,18 @@ def test_discard_of_a_delta_with_one_parent_applied(dag: DagStore[Link]) -> None
     dag.add(link(3, 1, 2))
     assert dag.discard(did(3))
     assert dag.missing_parents() == []
+
+
+def test_a_parked_delta_waits_for_a_retry(dag: DagStore[Link], applier: Recorder) -> None:
+    dag.park(link(1, 0), StorageError("not now"), now_ns=3)
+    dag.park(link(1, 0), StorageError("again"), now_ns=4)
+    dag.park(link(3, 2), StorageError("not now"))
+    dag.add(link(2, 1))
+    assert dag.missing_parents() == []
+    assert [(e.delta.id, str(e.error)) for e in dag.pending() if e.error] == [(did(1), "not now")]
+    with pytest.raises(InvalidDelta):
+        dag.park(link(9), StorageError("not now"))
+    assert ids(dag.retry()) == [1, 2, 3]
 
 
 def test_the_applier_of_one_delta_can_be_replaced(dag: DagStore[Link], applier: Recorder) -> None:
