@@ -39,14 +39,16 @@ async def propose(channel: ReadAhead, protocols: Sequence[str]) -> str:
 
 
 async def answer(channel: ReadAhead, protocols: Collection[str]) -> str:
-    """As the listening side: agree to the first proposal that is in ``protocols``."""
+    """As the listening side: agree to the first proposal that is in ``protocols``.
+
+    The header is answered before the first proposal: some diallers wait for it.
+    """
     await _expect_header(channel)
-    greeting = _line(_HEADER)
+    await channel.send_all(_line(_HEADER))
     for _ in range(MAX_PROPOSALS):
         proposal = await _read_line(channel)
         agreed = proposal in protocols
-        await channel.send_all(greeting + _line(proposal if agreed else _NA))
-        greeting = b""
+        await channel.send_all(_line(proposal if agreed else _NA))
         if agreed:
             return proposal
     raise RemoteProtocolError(f"{MAX_PROPOSALS} proposals and none that is spoken here", score=5)
