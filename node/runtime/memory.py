@@ -15,6 +15,8 @@ from node.runtime import faults
 Descriptor: TypeAlias = tuple[int, int]
 """Address and length of a Buffer, both u64."""
 
+U64_MAX: Final = (1 << 64) - 1
+
 BUFFER: Final = Struct("<QQ")
 LOCATION: Final = Struct("<QQII")
 EVENT: Final = Struct("<QQQQ")
@@ -56,17 +58,22 @@ class GuestMemory:
         end = address + length
         if end > self.size:
             self.require(end)
-        return bytes(self.view[address:end])
+        return self.view[address:end].tobytes()
 
-    def read(self, pointer: int) -> bytes:
-        """The bytes that the Buffer at ``pointer`` describes."""
+    def read(self, pointer: int, most: int = U64_MAX, what: str = "") -> bytes:
+        """The bytes that the Buffer at ``pointer`` describes; more than ``most`` is an overflow of ``what``.
+
+        Written out instead of composed, since every storage access of a guest comes through here.
+        """
         if pointer + 16 > self.size:
             self.require(pointer + 16)
         address, length = BUFFER.unpack_from(self.view, pointer)
+        if length > most:
+            raise faults.overflow(what)
         end = address + length
         if end > self.size:
             self.require(end)
-        return bytes(self.view[address:end])
+        return self.view[address:end].tobytes()
 
     def read_fixed(self, pointer: int, length: int) -> bytes:
         """As :meth:`read`; a Buffer of another length is an invalid access."""

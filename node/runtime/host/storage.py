@@ -6,21 +6,28 @@ as in the reference. Source: core 0.10.0: .../host_functions/storage.rs, crates/
 
 from __future__ import annotations
 
+from typing import Final
+
 from node.runtime import faults
 from node.runtime.limits import MAX_STORAGE_KEY, MAX_STORAGE_VALUE, STATE_KEY_LENGTH
 from node.runtime.logic import VMLogic
-from node.runtime.memory import Descriptor
 from node.runtime.overlay import Overlay
+
+KEY: Final = "key length"
+VALUE: Final = "value length"
 
 
 def storage_read(vm: VMLogic, key: int, register: int) -> int:
-    return _read(vm, vm.state, _row_key(vm, vm.memory.descriptor(key)), register)
+    raw = vm.memory.read(key, MAX_STORAGE_KEY, KEY)
+    value = vm.state.read(raw) if len(raw) == STATE_KEY_LENGTH else _read_padded(vm.state, raw)
+    if value is None:
+        return 0
+    vm.registers.set(register, value)
+    return 1
 
 
 def storage_write(vm: VMLogic, key: int, value: int, register: int) -> int:
-    key_at, value_at = vm.memory.descriptor(key), vm.memory.descriptor(value)
-    row_key = _row_key(vm, key_at, value_at)
-    content = vm.memory.slice(*value_at)
+    row_key, content = _row(vm, key, value)
     if row_key is None:
         return 0
     old = vm.state.read(row_key)
@@ -29,18 +36,17 @@ def storage_write(vm: VMLogic, key: int, value: int, register: int) -> int:
 
 
 def storage_remove(vm: VMLogic, key: int, register: int) -> int:
-    return _remove(vm, vm.state, _row_key(vm, vm.memory.descriptor(key)), register)
+    return _remove(vm, vm.state, key, register)
 
 
 def private_storage_read(vm: VMLogic, key: int, register: int) -> int:
-    return _read(vm, vm.private, _row_key(vm, vm.memory.descriptor(key)), register)
+    raw = vm.memory.read(key, MAX_STORAGE_KEY, KEY)
+    return _answer(vm, register, _read_padded(vm.private, raw) if vm.private is not None else None)
 
 
 def private_storage_write(vm: VMLogic, key: int, value: int) -> int:
     """1 also for a key that names no row: only a missing column answers 0."""
-    key_at, value_at = vm.memory.descriptor(key), vm.memory.descriptor(value)
-    row_key = _row_key(vm, key_at, value_at)
-    content = vm.memory.slice(*value_at)
+    row_key, content = _row(vm, key, value)
     if vm.private is None:
         return 0
     if row_key is not None:
@@ -49,29 +55,31 @@ def private_storage_write(vm: VMLogic, key: int, value: int) -> int:
 
 
 def private_storage_remove(vm: VMLogic, key: int, register: int) -> int:
-    return _remove(vm, vm.private, _row_key(vm, vm.memory.descriptor(key)), register)
+    return _remove(vm, vm.private, key, register)
 
 
-def _row_key(vm: VMLogic, key: Descriptor, value: Descriptor = (0, 0)) -> bytes | None:
-    """Check the sizes (before memory is touched) and give the row key, or None for a key that names no row."""
-    address, length = key
-    if length > MAX_STORAGE_KEY:
-        raise faults.overflow("key length")
-    if value[1] > MAX_STORAGE_VALUE:
-        raise faults.overflow("value length")
-    raw = vm.memory.slice(address, length)
-    if length == STATE_KEY_LENGTH:
-        return raw
-    return raw.ljust(STATE_KEY_LENGTH, b"\0") if length < STATE_KEY_LENGTH else None
+def _padded(raw: bytes) -> bytes | None:
+    """The row key, or None for a key that is too long to name a row."""
+    return raw.ljust(STATE_KEY_LENGTH, b"\0") if len(raw) <= STATE_KEY_LENGTH else None
 
 
-def _read(vm: VMLogic, column: Overlay | None, key: bytes | None, register: int) -> int:
-    if column is None or key is None:
-        return 0
-    return _answer(vm, register, column.read(key))
+def _read_padded(column: Overlay, raw: bytes) -> bytes | None:
+    key = _padded(raw)
+    return column.read(key) if key is not None else None
 
 
-def _remove(vm: VMLogic, column: Overlay | None, key: bytes | None, register: int) -> int:
+def _row(vm: VMLogic, key: int, value: int) -> tuple[bytes | None, bytes]:
+    """Row key and value. Both sizes are checked before either is read."""
+    key_at, value_at = vm.memory.descriptor(key), vm.memory.descriptor(value)
+    if key_at[1] > MAX_STORAGE_KEY:
+        raise faults.overflow(KEY)
+    if value_at[1] > MAX_STORAGE_VALUE:
+        raise faults.overflow(VALUE)
+    return _padded(vm.memory.slice(*key_at)), vm.memory.slice(*value_at)
+
+
+def _remove(vm: VMLogic, column: Overlay | None, pointer: int, register: int) -> int:
+    key = _padded(vm.memory.read(pointer, MAX_STORAGE_KEY, KEY))
     if column is None or key is None:
         return 0
     old = column.read(key)

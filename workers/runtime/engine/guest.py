@@ -90,6 +90,7 @@ class WasmGuest:
         self._ticker.close()
 
     def _serve(self) -> None:
+        self._modules.warm()
         while (job := self._jobs.get()) is not None:
             try:
                 job.outcome = self._run(job.call)

@@ -95,6 +95,10 @@ class ModuleCache:
         while len(self._ready) > self._room:
             self._ready.popitem(last=False)[1].close()
 
+    def warm(self) -> None:
+        """Open this thread's connection to the cache, so that no call has to wait for it."""
+        self._disk.get("")
+
     @property
     def refused(self) -> int:
         return self._disk.refused

@@ -14,7 +14,7 @@ from typing import Final
 from wasmtime import Config, Engine
 
 from node.runtime.config import RuntimeConfig
-from node.runtime.limits import MAX_STACK, MAX_TABLE_ELEMENTS, MAX_TABLES, MIB, WASM_PAGE
+from node.runtime.limits import KIB, MAX_STACK, MAX_TABLE_ELEMENTS, MAX_TABLES, WASM_PAGE
 from workers.runtime.engine import capi
 
 FEATURES_OFF: Final = (
@@ -25,8 +25,8 @@ FEATURES_OFF: Final = (
 INSTANCES: Final = 4
 """Slots of the pool. A guest thread runs one instance; the rest is for the module inspector beside it."""
 
-KEEP_RESIDENT: Final = MIB
-"""Bytes of a slot that are zeroed instead of given back: an SDK app touches about this much."""
+KEEP_RESIDENT: Final = 64 * KIB
+"""Bytes of a slot that are zeroed instead of given back; more costs an empty call what it saves a full one."""
 
 CACHE_FORMAT: Final = 1
 
