@@ -1,4 +1,4 @@
-"""Write ``packaging/locks``: every version with the hashes of all its files, from the groups of pyproject.toml.
+"""Write ``packaging/locks``: every version with the hashes of all its files, from pyproject.toml.
 
 Needs ``uv`` on the path (``pip install uv`` anywhere). Plain ``lock.py`` keeps locked versions that still fit;
 ``--upgrade`` takes the newest. The locks name no index: pip uses the one it is configured for.
@@ -13,8 +13,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {"build": [], "runtime": [], "dev": ["runtime"]}
-"""Group → groups whose locked versions it has to keep."""
+PROJECT = "pyproject.toml"
+LOCKS = {
+    "build": ["--group", f"{PROJECT}:build"],
+    "runtime": [PROJECT],
+    "dev": [PROJECT, "--group", f"{PROJECT}:dev", "--constraint", "packaging/locks/runtime.lock"],
+}
+"""Lock file → what goes into it. The developer's environment keeps the versions of the user's."""
 
 LEFT_OUT = {
     "fastecdsa": "no Linux wheel; packaging/fastecdsa stands in for it",
@@ -32,27 +37,16 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         overrides = Path(folder) / "overrides.txt"
         overrides.write_text("".join(f"{name}; python_version < '3'\n" for name in LEFT_OUT), encoding="utf-8")
-        for group, kept in LOCKS.items():
-            _compile(group, kept, overrides, arguments)
+        for name, sources in LOCKS.items():
+            _compile(name, [*sources, "--override", str(overrides), *arguments])
     return 0
 
 
-def _compile(group: str, kept: list[str], overrides: Path, arguments: list[str]) -> None:
+def _compile(name: str, arguments: list[str]) -> None:
     """One lock file. ``--universal`` resolves for every system in ``tool.uv.environments``, not for this machine."""
-    command = [
-        "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--universal",
-        "--generate-hashes",
-        "--no-header",
-        "--python-version=3.11",
-    ]
-    command += ["--annotation-style=line", "--override", str(overrides), "--group", f"pyproject.toml:{group}"]
-    for other in kept:
-        command += ["--constraint", f"packaging/locks/{other}.lock"]
-    command += ["--output-file", f"packaging/locks/{group}.lock", *arguments]
+    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
+    command += ["--no-header", "--no-sources", "--annotation-style=line"]
+    command += ["--output-file", f"packaging/locks/{name}.lock", *arguments]
     subprocess.run(command, cwd=ROOT, check=True)
 
 

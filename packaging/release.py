@@ -25,7 +25,8 @@ def _build(folder: Path, *targets: str) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(ROOT / "dist")]
     for target in targets:
         command += ["--target", target]
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "CALIMERO_PORTABLE": "1"})
+    environment = {name: value for name, value in os.environ.items() if name != "PIP_BUILD_TRACKER"}
+    subprocess.run(command, cwd=folder, check=True, env=environment)
 
 
 if __name__ == "__main__":

@@ -85,10 +85,14 @@ def dotted(node: ast.AST) -> str:
 
 
 @cache
-def dependency_group(name: str) -> tuple[str, ...]:
-    """The requirements of a group of pyproject.toml, included groups resolved."""
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    found: list[str] = []
+def requirements(name: str) -> tuple[str, ...]:
+    """What goes into the lock of that name: the project's dependencies, a dependency group, or both."""
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    runtime = tuple(data["project"]["dependencies"])
+    if name == "runtime":
+        return runtime
+    groups = data["dependency-groups"]
+    found = runtime if name == "dev" else ()
     for entry in groups[name]:
-        found += [entry] if isinstance(entry, str) else dependency_group(entry["include-group"])
-    return tuple(found)
+        found += (entry,) if isinstance(entry, str) else tuple(groups[entry["include-group"]])
+    return found

@@ -15,7 +15,7 @@ CLOCKS_AND_DICE = re.compile(
 """Calls that read a clock or a random source. A seeded ``random.Random`` that comes in as an argument is none."""
 
 OUTPUT = "calimero_tui/output/"
-REASON = re.compile(r"#\s*noqa:\s*BLE001\s+#\s*\S{3,}|#\s*noqa:\s*BLE001\s*[-:—]\s*\S{3,}")
+REASON = re.compile(r"#\s*noqa:\s*BLE001\s*[-:—#]\s*\S.{5,}")
 BROAD_PER_THOUSAND_LINES = 4
 
 
