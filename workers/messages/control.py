@@ -9,6 +9,8 @@ __all__ = [
     "Detach",
     "ListWorkers",
     "LogLine",
+    "Ping",
+    "Pong",
     "Ready",
     "Stop",
     "WorkerList",
@@ -40,6 +42,16 @@ class Stop(Note, frozen=True):
     """To a worker: finish what is in flight within ``grace`` seconds, then exit."""
 
     grace: float = 5.0
+
+
+class Ping(Request["Pong"], frozen=True):
+    """To a worker: are you alive?"""
+
+
+class Pong(Message, frozen=True):
+    """``age``: seconds since the worker's own loop last turned."""
+
+    age: float
 
 
 class LogLine(Note, frozen=True):
