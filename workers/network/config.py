@@ -1,28 +1,82 @@
-"""Settings of the network worker."""
+"""Settings of the network worker, taken from the node's."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+import base58
 import msgspec
 
-__all__ = ["INVITES_TOPIC", "NetworkConfig"]
+from node.errors import ConfigError
+from workers.network import address as addresses
 
-INVITES_TOPIC = "mero_specialized_node_invites"
+if TYPE_CHECKING:
+    from node.config.model import NodeConfig
+
+__all__ = ["INVITES_TOPIC", "NetworkConfig", "from_node", "seed_of"]
+
+log = logging.getLogger(__name__)
+
+INVITES_TOPIC: Final = "mero_specialized_node_invites"
 """Every node follows it: the shared mesh keeps connections of nodes without a common context open, because the
 reference closes idle ones after 30 s."""
+
+AGENT: Final = "calimero-py/0.1.0"
+
+_KEYPAIR_PREFIX: Final = bytes.fromhex("08011240")
+"""Protobuf of an Ed25519 private key: type 1, 64 bytes of seed and public key."""
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``seed``: the 32-byte Ed25519 seed of the node key. ``listen``: multiaddrs, port 0 for any free one.
 
     ``bootstrap``: multiaddrs ending in ``/p2p/<peer id>`` that are dialled at start and kept. ``mdns`` announces the
-    node on the local network and dials who answers; off unless asked for. ``tls`` accepts TLS next to Noise.
+    node on the local network and dials who answers. ``tls`` accepts TLS next to Noise. ``kad`` serves and asks the DHT.
     """
 
     seed: bytes
     listen: tuple[str, ...] = ("/ip4/0.0.0.0/tcp/2428",)
     bootstrap: tuple[str, ...] = ()
     topics: tuple[str, ...] = (INVITES_TOPIC,)
-    agent: str = "calimero-py/0.1.0"
+    agent: str = AGENT
     tls: bool = True
     kad: bool = True
     mdns: bool = False
+
+
+def from_node(config: NodeConfig) -> NetworkConfig:
+    """The network's part of a node's settings. Raises :class:`ConfigError` for an unusable key or address."""
+    if config.identity is None:
+        raise ConfigError("the node has no [identity]; initialise it first")
+    return NetworkConfig(
+        seed=seed_of(config.identity.keypair),
+        listen=_dialable(config.swarm.listen),
+        bootstrap=_dialable(config.bootstrap.nodes),
+        topics=(config.specialized_node.invite_topic,),
+        mdns=config.discovery.mdns,
+    )
+
+
+def seed_of(keypair: str) -> bytes:
+    """The seed in the base58 protobuf form that the reference stores. Raises :class:`ConfigError`."""
+    try:
+        raw = base58.b58decode(keypair)
+    except ValueError:
+        raw = b""
+    if len(raw) != len(_KEYPAIR_PREFIX) + 64 or not raw.startswith(_KEYPAIR_PREFIX):
+        raise ConfigError("identity.keypair is no Ed25519 key in base58 protobuf form")
+    return raw[len(_KEYPAIR_PREFIX) :][:32]
+
+
+def _dialable(texts: Iterable[str]) -> tuple[str, ...]:
+    """Addresses over TCP. Others, QUIC above all, are left out: the reference always offers TCP beside them."""
+    found = []
+    for text in texts:
+        if "/udp/" in text:
+            log.info("address %s is not used: only TCP is served", text)
+        else:
+            addresses.parse(text)
+            found.append(text)
+    return tuple(found)

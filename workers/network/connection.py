@@ -194,6 +194,8 @@ class Connection:
             await function(*args)
         except RemoteProtocolError as error:
             self._refuse("protocol", error)
+        except trio.TooSlowError:
+            self._owner.on_refused(self.peer, "stalled", 1, "did not go on with a stream in time")
         except Exception:
             log.exception("task of %s failed", self)
             self._owner.on_refused(self.peer, "internal", 0, "a task failed")
@@ -311,7 +313,7 @@ class Connection:
             case PongReceived(nonce):
                 self._on_pong(nonce)
             case GoneAway(code):
-                raise RemoteProtocolError(f"peer ended the session with code {code}", score=0)
+                raise EndOfStream(f"peer ended the session with code {code}")
 
     def _accept(self, number: int) -> None:
         stream = self.streams[number] = YamuxStream(self, number)

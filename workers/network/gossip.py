@@ -7,12 +7,12 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import trio
 from trio.lowlevel import ParkingLot
 
-from node.errors import CalimeroError
 from node.gossip import (
     Deliver,
     Effect,
@@ -60,13 +60,13 @@ _ADDED_WAIT: Final = 10.0
 
 
 class _Outbox:
-    """Frames for one peer, bounded in bytes. ``stuck``: a frame that must not be lost did not fit."""
+    """Frames for one peer, bounded in bytes. ``stuck`` is set when a frame that must not be lost did not fit."""
 
     def __init__(self) -> None:
         self.frames: deque[bytes] = deque()
         self.size = 0
         self.dropped = 0
-        self.stuck = False
+        self.stuck = trio.Event()
         self.added = trio.Event()
         self._lot = ParkingLot()
 
@@ -74,8 +74,8 @@ class _Outbox:
         """Queue a frame; False when it was dropped."""
         if self.size + len(frame) > limits.GOSSIP_QUEUE_BYTES:
             self.dropped += 1
-            self.stuck = self.stuck or not droppable
-            self._lot.unpark_all()
+            if not droppable:
+                self.stuck.set()
             return False
         self.frames.append(frame)
         self.size += len(frame)
@@ -84,7 +84,7 @@ class _Outbox:
 
     async def take(self) -> bytes:
         """All that waits, as one piece; each frame in it stays an RPC of its own."""
-        while not self.frames and not self.stuck:
+        while not self.frames:
             await self._lot.park()
         data = b"".join(self.frames)
         self.frames.clear()
@@ -109,15 +109,15 @@ class GossipShell:
 
     # -- the node's wishes
 
-    async def subscribe(self, topic: str) -> None:
-        await self._run(Subscribe(topic))
+    def subscribe(self, topic: str) -> None:
+        self._apply(Subscribe(topic))
 
-    async def unsubscribe(self, topic: str) -> None:
-        await self._run(Unsubscribe(topic))
+    def unsubscribe(self, topic: str) -> None:
+        self._apply(Unsubscribe(topic))
 
-    async def publish(self, topic: str, data: bytes) -> int:
+    def publish(self, topic: str, data: bytes) -> int:
         """Returns how many peers the message was handed to. Raises ``LocalProtocolError`` when it is too large."""
-        return await self._run(Publish(topic, data))
+        return sum(effect.peers for effect in self._apply(Publish(topic, data)) if isinstance(effect, Published))
 
     async def heartbeats(self) -> None:
         """Beat until cancelled."""
@@ -159,23 +159,28 @@ class GossipShell:
             outbox.added.set()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
-                await self._drain(stream, outbox)
-                nursery.cancel_scope.cancel()
+                nursery.start_soon(self._drain, stream, outbox, nursery.cancel_scope)
+                nursery.start_soon(self._police, stream, outbox, nursery.cancel_scope)
         finally:
             stream.reset()
 
-    async def _drain(self, stream: YamuxStream, outbox: _Outbox) -> None:
-        while not outbox.stuck:
-            await stream.send_all(await outbox.take())
+    async def _drain(self, stream: YamuxStream, outbox: _Outbox, scope: trio.CancelScope) -> None:
+        with suppress(StreamLost):
+            while True:
+                await stream.send_all(await outbox.take())
+        scope.cancel()
+
+    async def _police(self, stream: YamuxStream, outbox: _Outbox, scope: trio.CancelScope) -> None:
+        """End the stream when a frame that must not be lost did not fit into the queue."""
+        await outbox.stuck.wait()
         self._refuse(stream.connection.peer, "gossip-slow", 1, "does not take gossip as fast as it arrives")
+        scope.cancel()
 
     async def _watch(self, stream: YamuxStream, scope: trio.CancelScope) -> None:
         """The peer sends nothing on our stream; its end tells that it stopped to listen."""
-        try:
+        with suppress(StreamLost):
             while await stream.receive_some():
                 pass
-        except StreamLost:
-            pass
         scope.cancel()
 
     async def on_stream(self, stream: YamuxStream) -> None:
@@ -196,22 +201,21 @@ class GossipShell:
 
     # -- effects
 
-    async def _run(self, event: Event) -> int:
+    async def _run(self, event: Event) -> None:
+        """Feed the router; frames are queued before anything waits, so that their order is the router's."""
+        for effect in self._apply(event):
+            note = _note(effect)
+            if note is not None:
+                await self._sink(note)
+
+    def _apply(self, event: Event) -> list[Effect]:
         effects = self.router.receive(event, time.monotonic_ns())
-        notes: list[Note] = []
-        peers = 0
         for effect in effects:
             if isinstance(effect, Send):
                 self._queue(effect)
-            elif isinstance(effect, Published):
-                peers = effect.peers
             elif isinstance(effect, Refuse):
                 self._refuse(effect.peer, effect.reason, effect.cost, effect.detail)
-            else:
-                notes.append(_note(effect))
-        for note in notes:
-            await self._sink(note)
-        return peers
+        return effects
 
     def _queue(self, effect: Send) -> None:
         outbox = self._outboxes.get(effect.peer)
@@ -219,7 +223,7 @@ class GossipShell:
             log.debug("gossip for %s dropped, %d so far", effect.peer, outbox.dropped)
 
 
-def _note(effect: Effect) -> Note:
+def _note(effect: Effect) -> Note | None:
     match effect:
         case Deliver(topic, data, source, via):
             return GossipReceived(topic, data, source, via)
@@ -227,4 +231,4 @@ def _note(effect: Effect) -> Note:
             return PeerSubscribed(peer, topic)
         case TopicLeft(peer, topic):
             return PeerUnsubscribed(peer, topic)
-    raise CalimeroError(f"effect {effect!r} has no note")
+    return None

@@ -74,7 +74,7 @@ class NetworkHost:
         async with trio.open_nursery() as nursery:
             self._swarm.start(nursery)
             for topic in self._config.topics:
-                await self._gossip.subscribe(topic)
+                self._gossip.subscribe(topic)
             for text in self._config.bootstrap:
                 self._want(text)
             nursery.start_soon(self._gossip.heartbeats)
@@ -96,15 +96,15 @@ class NetworkHost:
 
     # -- gossip
 
-    async def subscribe(self, topic: str) -> None:
-        await self._gossip.subscribe(topic)
+    def subscribe(self, topic: str) -> None:
+        self._gossip.subscribe(topic)
 
-    async def unsubscribe(self, topic: str) -> None:
-        await self._gossip.unsubscribe(topic)
+    def unsubscribe(self, topic: str) -> None:
+        self._gossip.unsubscribe(topic)
 
-    async def publish(self, topic: str, data: bytes) -> int:
+    def publish(self, topic: str, data: bytes) -> int:
         """Sign and send; returns the number of peers. Raises ``LocalProtocolError`` for more than fits a frame."""
-        return await self._gossip.publish(topic, data)
+        return self._gossip.publish(topic, data)
 
     # -- peers
 
@@ -117,7 +117,7 @@ class NetworkHost:
         connection = await self._swarm.connect(peer, self._book.entry(peer).addresses)
         return connection.peer
 
-    async def forget(self, peer: str) -> None:
+    def forget(self, peer: str) -> None:
         """Do not keep the peer any longer, and close its connections."""
         self._book.entry(peer).keep = False
         self._swarm.disconnect(peer)
@@ -152,15 +152,20 @@ class NetworkHost:
         except RemoteProtocolError as error:
             raise Unreachable(f"stream {protocol} to {peer}: {error}") from error
 
-    async def send_frame(self, stream: int, data: bytes) -> None:
-        """Write one frame; returns when it was handed to the connection."""
-        await self._streams.send(stream, data)
+    def send_frame(self, stream: int, data: bytes) -> Awaitable[None]:
+        """Write one frame; the result is done when it was handed to the connection. Frames leave in call order."""
+        return self._streams.send(stream, data)
 
     def credit(self, stream: int, frames: int) -> None:
         self._streams.credit(stream, frames)
 
     def close_stream(self, stream: int, *, reset: bool = False) -> None:
+        """Finish our direction after the frames that were sent, or drop both at once."""
         self._streams.close(stream, reset=reset)
+
+    def drop_streams(self) -> None:
+        """Reset every stream: who used them is gone."""
+        self._streams.drop_all()
 
     # -- owner of the swarm
 
@@ -185,7 +190,8 @@ class NetworkHost:
             await self._sink(PeerDisconnected(connection.peer))
 
     def on_refused(self, peer: str, reason: str, cost: int, detail: str) -> None:
-        log.info("peer %s refused (%s): %s", peer, reason, detail)
+        first = reason not in self._book.entry(peer).refusals
+        log.log(logging.INFO if first else logging.DEBUG, "peer %s refused (%s): %s", peer, reason, detail)
         if self._book.refuse(peer, reason, cost, trio.current_time()):
             log.warning("peer %s is disconnected: too many refusals, last %s", peer, reason)
             self._swarm.disconnect(peer)

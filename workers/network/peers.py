@@ -96,12 +96,12 @@ class PeerBook:
     # -- scores
 
     def refuse(self, peer: str, reason: str, cost: int, now: float) -> bool:
-        """Count a broken rule. True when the peer is now to be disconnected; it is banned for a while then."""
+        """Count a broken rule. True when it is the one that gets the peer disconnected, and banned for a while."""
         entry = self.entry(peer)
         entry.refusals[reason] = entry.refusals.get(reason, 0) + 1
         entry.score = self.score(peer, now) + cost
         entry.scored_at = now
-        if entry.score < limits.SCORE_DISCONNECT:
+        if round(entry.score) < limits.SCORE_DISCONNECT or entry.banned_until > now:
             return False
         entry.banned_until = now + limits.BAN_TIME
         return True

@@ -1,24 +1,20 @@
-"""Everything that is done to py-libp2p 0.8.1 so that it can be used here. Nothing else in the project touches its
-insides.
+"""Everything that is done to py-libp2p 0.8.1 so that it can be used here. Nothing else touches its insides.
 
-What is used of it: keys and peer ids, the Noise XX handshake, the TLS handshake, Kademlia's and identify's messages as
-test oracles. Its swarm, multiplexer and pubsub are not used; ``workers/network`` and ``node/gossip`` have their own.
-
-Each repair below names the upstream report and has a test that fails without it.
+What is used of it: keys and peer ids, the Noise XX handshake, the TLS handshake. Its swarm, multiplexer and pubsub are
+not used; ``workers/network`` and ``node/gossip`` have their own, which is why no other repair is needed.
 """
 
 from __future__ import annotations
 
 import importlib.machinery
 import importlib.metadata
-import importlib.util
 import sys
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from node.errors import ConfigError
 
-__all__ = ["WANTED_VERSION", "bypass_package_inits", "ensure_fastecdsa", "prepare"]
+__all__ = ["WANTED_VERSION", "prepare"]
 
 WANTED_VERSION: Final = "0.8.1"
 """The repairs know the insides of exactly this version."""
@@ -34,10 +30,18 @@ _BARE: Final = (
     "libp2p.tools",
     "libp2p.tools.anyio_service",
     "libp2p.transport",
+    "libp2p.transport.quic",
 )
 """Packages whose ``__init__`` imports the whole library: 1.2 s of CPU and 60 MB for parts that stay unused."""
 
-_FASTECDSA_MODULES: Final = ("", ".curve", ".keys", ".point", ".encoding", ".encoding.sec1", ".encoding.util")
+_PLACEHOLDERS: Final = {
+    "libp2p.crypto.rsa": ("RSAPrivateKey", "RSAPublicKey"),
+    "libp2p.crypto.secp256k1": ("Secp256k1PrivateKey", "Secp256k1PublicKey"),
+    "libp2p.tools.anyio_service.api": ("ServiceAPI",),
+    "libp2p.transport.quic.stream": ("QUICStream",),
+}
+"""Modules that are imported only for the names of these classes, with pycryptodome, coincurve, anyio and aioquic behind
+them: half of what is left of the start-up time."""
 
 
 def prepare() -> None:
@@ -50,40 +54,13 @@ def prepare() -> None:
     found = importlib.metadata.version("libp2p")
     if found != WANTED_VERSION:
         raise ConfigError(f"libp2p {found} is installed, this program needs {WANTED_VERSION}: pip install -r the lock")
-    ensure_fastecdsa()
     bypass_package_inits()
-
-
-def ensure_fastecdsa() -> None:
-    """Stand-in modules for ``fastecdsa`` where it is not installed (libp2p issue 1079: it has no wheel on Linux).
-
-    Only ECDSA keys need it, and Calimero peers have Ed25519 keys; using one fails with ``AttributeError``.
-    """
-    if importlib.util.find_spec("fastecdsa") is not None:
-        return
-    for suffix in _FASTECDSA_MODULES:
-        module = ModuleType(f"fastecdsa{suffix}")
-        module.__path__ = []
-        sys.modules[module.__name__] = module
-    names = {
-        ".curve": ("Curve",),
-        ".point": ("Point",),
-        ".encoding.sec1": ("SEC1Encoder",),
-        ".encoding.util": ("int_bytelen",),
-    }
-    for suffix, attributes in names.items():
-        for attribute in attributes:
-            setattr(sys.modules[f"fastecdsa{suffix}"], attribute, type(attribute, (), {}))
-    package = sys.modules["fastecdsa"]
-    for suffix in _FASTECDSA_MODULES[1:]:
-        parent, _, leaf = f"fastecdsa{suffix}".rpartition(".")
-        setattr(sys.modules[parent], leaf, sys.modules[f"{parent}.{leaf}"])
-    package.__version__ = "0"  # type: ignore[attr-defined]
+    add_placeholders()
 
 
 def bypass_package_inits() -> None:
-    """Register the packages of ``_BARE`` without running their ``__init__`` (libp2p issue 417 and others: importing
-    any part imports all parts, among them HTTP, QUIC, metrics and UPnP clients)."""
+    """Register the packages of ``_BARE`` without running their ``__init__``: importing any part would import all parts,
+    among them HTTP, QUIC, metrics and UPnP clients, and fastecdsa, which has no wheel for Linux."""
     for name in _BARE:
         if name in sys.modules:
             continue
@@ -98,3 +75,21 @@ def bypass_package_inits() -> None:
         sys.modules[name] = module
         if parent:
             setattr(sys.modules[parent], leaf, module)
+
+
+class _NotInUse:
+    """Stands for a class of a module that is not loaded; the only way in is a peer with another kind of key."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Any:
+        """Refuse the key."""
+        raise ValueError(f"only Ed25519 keys are in use here, not {cls.__name__}")
+
+
+def add_placeholders() -> None:
+    """Register the modules of ``_PLACEHOLDERS`` with stand-ins."""
+    for name, classes in _PLACEHOLDERS.items():
+        module = ModuleType(name)
+        for each in classes:
+            setattr(module, each, type(each, (_NotInUse,), {}))
+        sys.modules[name] = module

@@ -39,24 +39,43 @@ class AppStream:
         self._uncredited: deque[int] = deque()
         self._uncredited_bytes = 0
         self._room = ParkingLot()
-        self._lock = trio.Lock()
+        self._turn = trio.Event()
+        self._turn.set()
 
     @property
     def peer(self) -> str:
         return self.stream.connection.peer
 
-    async def send(self, payload: bytes) -> None:
-        """Write one frame. Raises :class:`LocalProtocolError` (too large), :class:`StreamLost`,
-        :class:`DeadlineExceeded` (the peer takes nothing; the stream is reset then)."""
+    def queue(self, payload: bytes) -> Awaitable[None]:
+        """Write one frame after all that were queued before; the result is done when it was handed to the transport.
+
+        Raises :class:`LocalProtocolError` for a frame that is too large. The result raises :class:`StreamLost`, or
+        :class:`DeadlineExceeded` when the peer takes nothing; the stream is reset then.
+        """
         if len(payload) > limits.MAX_FRAME:
             raise LocalProtocolError(f"frame of {len(payload)} bytes, at most {limits.MAX_FRAME} are allowed; cut it")
+        before, self._turn = self._turn, trio.Event()
+        return self._send(payload, before, self._turn)
+
+    async def _send(self, payload: bytes, before: trio.Event, done: trio.Event) -> None:
         try:
+            await before.wait()
             with trio.fail_after(limits.STREAM_STALL):
-                async with self._lock:
-                    await self.stream.send_all(len(payload).to_bytes(_PREFIX, "big") + payload)
+                await self.stream.send_all(len(payload).to_bytes(_PREFIX, "big") + payload)
         except trio.TooSlowError as error:
             self.stream.reset()
             raise DeadlineExceeded(f"peer {self.peer} took no frame within {limits.STREAM_STALL:g} s") from error
+        finally:
+            done.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything queued was sent."""
+        return self._turn.is_set()
+
+    async def flush(self) -> None:
+        """Wait until everything queued was sent or failed."""
+        await self._turn.wait()
 
     async def receive(self) -> bytes | None:
         """The next frame; None at the end. Raises :class:`RemoteProtocolError` for an oversized or cut frame."""
@@ -123,9 +142,12 @@ class AppStreams:
         await self._sink(StreamOpened(stream.number, stream.peer, protocol))
         await self._pump(stream)
 
-    async def send(self, number: int, payload: bytes) -> None:
-        """Write one frame. Raises :class:`NotFound` for a stream that is over."""
-        await self._get(number).send(payload)
+    def send(self, number: int, payload: bytes) -> Awaitable[None]:
+        """Queue one frame, see :meth:`AppStream.queue`. Raises :class:`NotFound` for a stream that is over."""
+        stream = self._streams.get(number)
+        if stream is None or stream.sending_over:
+            raise NotFound(f"stream {number} is over; open a new one")
+        return stream.queue(payload)
 
     def credit(self, number: int, frames: int) -> None:
         """Open the window of a stream again; unknown numbers are streams that ended meanwhile."""
@@ -142,15 +164,23 @@ class AppStreams:
         if reset:
             stream.stream.reset()
             del self._streams[number]
+        elif stream.idle:
+            self._finish(stream)
         else:
-            stream.stream.finish()
-            self._drop_if_done(stream)
+            stream.stream.connection.start_soon(self._finish_later, stream)
 
-    def _get(self, number: int) -> AppStream:
-        stream = self._streams.get(number)
-        if stream is None:
-            raise NotFound(f"stream {number} is over; open a new one")
-        return stream
+    def drop_all(self) -> None:
+        """Reset every stream without telling the node."""
+        for number in list(self._streams):
+            self.close(number, reset=True)
+
+    async def _finish_later(self, stream: AppStream) -> None:
+        await stream.flush()
+        self._finish(stream)
+
+    def _finish(self, stream: AppStream) -> None:
+        stream.stream.finish()
+        self._drop_if_done(stream)
 
     def _enter(self, raw: YamuxStream, protocol: str) -> AppStream:
         stream = AppStream(raw, self._next, protocol)

@@ -199,14 +199,23 @@ class Swarm:
             raise RemoteProtocolError("too many connections", peer=peer, score=0)
 
     async def _live(self, connection: Connection, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run a connection from its registration to its last word; errors end it alone."""
         async with trio.open_nursery() as nursery:
             await nursery.start(connection.run)
             first = self._add(connection)
             task_status.started()
-            await self._owner.on_connected(connection, first=first)
+            try:
+                await self._owner.on_connected(connection, first=first)
+                await connection.closed.wait()
+            except Exception:
+                log.exception("%s could not be served", connection)
+                connection.close()
             await connection.closed.wait()
-            last = self._remove(connection)
+        last = self._remove(connection)
+        try:
             await self._owner.on_disconnected(connection, last=last)
+        except Exception:
+            log.exception("the end of %s could not be told", connection)
 
     def _add(self, connection: Connection) -> bool:
         """Enter a connection and close those that it replaces. True when it is the first."""

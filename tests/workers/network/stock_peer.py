@@ -8,13 +8,35 @@ protocol with the frame in upper case, and opens such a stream itself when a mes
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import sys
 import time
+from types import ModuleType
 from typing import Any
 
-from workers.network.repairs import ensure_fastecdsa
+
+def ensure_fastecdsa() -> None:
+    """Stand-in modules for ``fastecdsa`` where it is not installed: only ECDSA keys need it."""
+    if importlib.util.find_spec("fastecdsa") is not None:
+        return
+    names = ("", ".curve", ".keys", ".point", ".encoding", ".encoding.sec1", ".encoding.util")
+    modules = {name: ModuleType(f"fastecdsa{name}") for name in names}
+    for name, module in modules.items():
+        module.__path__ = []
+        sys.modules[module.__name__] = module
+        parent, _, leaf = name.rpartition(".")
+        if leaf:
+            setattr(modules[parent], leaf, module)
+    for name, wanted in {
+        ".curve": "Curve",
+        ".point": "Point",
+        ".encoding.sec1": "SEC1Encoder",
+        ".encoding.util": "int_bytelen",
+    }.items():
+        setattr(modules[name], wanted, type(wanted, (), {}))
+
 
 ensure_fastecdsa()
 

@@ -31,7 +31,7 @@ async def join(*nodes: TestNode, topic: str = "t") -> None:
         for other in nodes[index + 1 :]:
             await node.host.dial(other.address, keep=False)
     for node in nodes:
-        await node.host.subscribe(topic)
+        node.host.subscribe(topic)
     for node in nodes:
         await until(lambda node=node: meshed(node, topic, len(nodes) - 1))  # type: ignore[misc]
 
@@ -42,7 +42,7 @@ def test_gossip_reaches_everybody_else_once_and_names_its_source(count: int) -> 
         nodes = [TestNode(number + 1) for number in range(count)]
         async with running(*nodes):
             await join(*nodes)
-            assert await nodes[0].host.publish("t", b"hello") == count - 1
+            assert nodes[0].host.publish("t", b"hello") == count - 1
             for node in nodes[1:]:
                 (note,) = await node.wait_for(GossipReceived)
                 assert (note.topic, note.data, note.source) == ("t", b"hello", nodes[0].peer)
@@ -58,7 +58,7 @@ def test_a_burst_of_a_thousand_messages_arrives_whole_and_in_order() -> None:
         async with running(a, b):
             await join(a, b)
             for number in range(1_000):
-                await a.host.publish("t", number.to_bytes(2, "big") + bytes(1_022))
+                a.host.publish("t", number.to_bytes(2, "big") + bytes(1_022))
             notes = await b.wait_for(GossipReceived, 1_000)
             assert [int.from_bytes(note.data[:2], "big") for note in notes] == list(range(1_000))
 
@@ -73,7 +73,7 @@ def test_the_largest_gossip_payload_travels_and_one_byte_more_is_refused() -> No
             size = 65_536
             while True:
                 try:
-                    await a.host.publish("t", bytes(size))
+                    a.host.publish("t", bytes(size))
                     break
                 except LocalProtocolError:
                     size -= 1
@@ -88,8 +88,8 @@ def test_publish_without_peers_answers_zero() -> None:
     async def body() -> None:
         a = TestNode(1)
         async with running(a):
-            await a.host.subscribe("t")
-            assert await a.host.publish("t", b"x") == 0
+            a.host.subscribe("t")
+            assert a.host.publish("t", b"x") == 0
 
     run(body)
 
@@ -101,9 +101,9 @@ def test_subscriptions_of_peers_are_told() -> None:
             await join(a, b)
             topics = {note.topic for note in await a.wait_for(PeerSubscribed, 2)}
             assert topics == {"t", INVITES_TOPIC}
-            await b.host.unsubscribe("t")
+            b.host.unsubscribe("t")
             assert (await a.wait_for(PeerUnsubscribed))[0] == PeerUnsubscribed(b.peer, "t")
-            assert await a.host.publish("t", b"x") == 0
+            assert a.host.publish("t", b"x") == 0
 
     run(body)
 
@@ -128,13 +128,13 @@ def test_simultaneous_dials_end_in_one_connection_and_one_event() -> None:
         a, b = TestNode(1), TestNode(2)
         async with running(a, b):
             for node in (a, b):
-                await node.host.subscribe("t")
+                node.host.subscribe("t")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(lambda: a.host.dial(b.address, keep=False))
                 nursery.start_soon(lambda: b.host.dial(a.address, keep=False))
             await until(lambda: a.host._swarm.count() == b.host._swarm.count() == 1)
             await until(lambda: meshed(a, "t", 1) and meshed(b, "t", 1))
-            await a.host.publish("t", b"x")
+            a.host.publish("t", b"x")
             await b.wait_for(GossipReceived)
             assert len(a.of(PeerConnected)) == len(b.of(PeerConnected)) == 1
             assert a.of(PeerDisconnected) == b.of(PeerDisconnected) == []
@@ -214,20 +214,20 @@ def test_a_kept_peer_is_dialled_again_after_a_restart_on_another_port() -> None:
     async def body() -> None:
         a = TestNode(1)
         async with running(a):
-            await a.host.subscribe("t")
+            a.host.subscribe("t")
             for _ in range(2):
                 b = TestNode(2)
                 async with running(b):
-                    await b.host.subscribe("t")
+                    b.host.subscribe("t")
                     await a.host.dial(b.address, keep=True)
                     await until(lambda: meshed(a, "t", 1))
                 await until(lambda: not a.host._swarm.peers())
             port = b.host.listening[0]
             c = TestNode(2, listen=(port,))
             async with running(c):
-                await c.host.subscribe("t")
+                c.host.subscribe("t")
                 await until(lambda: meshed(a, "t", 1))
-                assert await a.host.publish("t", b"again") == 1
+                assert a.host.publish("t", b"again") == 1
                 await c.wait_for(GossipReceived)
 
     run(body)
@@ -253,7 +253,7 @@ def test_a_forgotten_peer_is_closed_and_not_dialled_again() -> None:
         a, b = TestNode(1), TestNode(2)
         async with running(a, b):
             await a.host.dial(b.address, keep=True)
-            await a.host.forget(b.peer)
+            a.host.forget(b.peer)
             await a.wait_for(PeerDisconnected)
             await trio.sleep(limits.REDIAL_FIRST * 2)
             assert a.host.peer_list().peers == []
@@ -309,7 +309,7 @@ def test_opening_connects_by_a_known_address_and_refuses_foreign_protocols() -> 
         a, b = TestNode(1), TestNode(2)
         async with running(a, b):
             await a.host.dial(b.address, keep=False)
-            await a.host.forget(b.peer)
+            a.host.forget(b.peer)
             await a.wait_for(PeerDisconnected)
             await a.host.open_stream(b.peer, SYNC)
             with pytest.raises(LocalProtocolError, match="not one of"):

@@ -55,7 +55,7 @@ async def stock_peer(**settings: Any) -> AsyncIterator[StockPeer]:
 async def converse(node: TestNode, stock: StockPeer) -> None:
     """Gossip and streams in both directions."""
     (peer,) = {note.peer for note in await node.wait_for(PeerSubscribed)}
-    await node.host.publish("t", b"hello")
+    node.host.publish("t", b"hello")
     assert (await stock.next("gossip"))["gossip"] == "hello"
     assert (await node.wait_for(GossipReceived))[0].data == b"answer to hello"
 
@@ -65,7 +65,7 @@ async def converse(node: TestNode, stock: StockPeer) -> None:
         assert (await node.wait_for(FrameReceived, number))[-1].data == b"A" * size
     node.host.close_stream(out)
 
-    await node.host.publish("t", b"open")
+    node.host.publish("t", b"open")
     (opened,) = await node.wait_for(StreamOpened)
     assert (await node.wait_for(FrameReceived, 3))[-1] == FrameReceived(opened.stream, b"from stock")
     await node.host.send_frame(opened.stream, b"to stock")
@@ -77,7 +77,7 @@ def test_we_dial_with_noise() -> None:
     async def body() -> None:
         node = TestNode(1)
         async with running(node), stock_peer(seed=2, dial=None, security="noise") as stock:
-            await node.host.subscribe("t")
+            node.host.subscribe("t")
             await node.host.dial((await stock.next("address"))["address"], keep=False)
             await converse(node, stock)
 
@@ -89,7 +89,7 @@ def test_it_dials(security: str) -> None:
     async def body() -> None:
         node = TestNode(1)
         async with running(node), stock_peer(seed=2, dial=node.address, security=security) as stock:
-            await node.host.subscribe("t")
+            node.host.subscribe("t")
             await converse(node, stock)
 
     run(body, 18)

@@ -1,0 +1,152 @@
+"""The network worker process: messages in, operations of the host; events of the host, notes to the sync worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import trio
+
+from workers.channels.peers import refuse
+from workers.channels.trio_ import Peers
+from workers.messages.base import Done, Message, Note, Request
+from workers.messages.network import (
+    CloseStream,
+    Dial,
+    Dialled,
+    ForgetPeer,
+    ListPeers,
+    OpenStream,
+    PingPeer,
+    Ponged,
+    Publish,
+    Published,
+    SendFrame,
+    StreamCredit,
+    StreamReady,
+    Subscribe,
+    Unsubscribe,
+)
+from workers.network.config import from_node
+from workers.network.host import NetworkHost
+from workers.run_trio import Worker, run_trio
+from workers.start import WorkerStart
+
+__all__ = ["NetworkWorker", "main"]
+
+log = logging.getLogger(__name__)
+
+SYNC: Final = "sync"
+_RETRY: Final = 0.002
+"""Seconds until a note is tried again at a full channel; peers wait that long with it."""
+
+
+class NetworkWorker:
+    """Maps the table of messages onto one host.
+
+    What needs an order (publish, subscribe, frames of one stream) takes effect inside :meth:`on_request`, which the
+    channel calls in order of arrival; only the answer may come later.
+    """
+
+    def __init__(self) -> None:
+        self.host: NetworkHost | None = None
+        self._peers: Peers | None = None
+        self._sync_alive = False
+        self._requests: dict[type[Request[Any]], Callable[[NetworkHost, Any], Awaitable[Message]]] = {
+            Subscribe: _subscribe,
+            Unsubscribe: _unsubscribe,
+            Publish: lambda host, r: _answer(Published(host.publish(r.topic, r.data))),
+            ForgetPeer: _forget,
+            ListPeers: lambda host, r: _answer(host.peer_list()),
+            SendFrame: lambda host, r: _then_done(host.send_frame(r.stream, r.data)),
+            Dial: _dial,
+            PingPeer: _ping,
+            OpenStream: _open,
+        }
+
+    def connect(self, host: NetworkHost, peers: Peers) -> None:
+        """Serve ``host``; events go to the sync worker through ``peers``."""
+        self.host, self._peers = host, peers
+
+    def on_request(self, _: str, request: Request[Any]) -> Awaitable[Message]:
+        """Start an operation; errors of the operation are raised here or by the answer."""
+        handler = self._requests.get(type(request))
+        if handler is None or self.host is None:
+            return _answer(refuse(request))
+        return handler(self.host, request)
+
+    def on_note(self, _: str, note: Note) -> None:
+        if self.host is None:
+            return
+        if isinstance(note, StreamCredit):
+            self.host.credit(note.stream, note.frames)
+        elif isinstance(note, CloseStream):
+            self.host.close_stream(note.stream, reset=note.reset)
+
+    async def tell(self, note: Note) -> None:
+        """Hand a note to the sync worker. While its channel is full this waits, and so do the peers that cause it;
+        while there is no sync worker notes are dropped, and the streams of the one that is gone are reset."""
+        peers = self._peers
+        if peers is None:
+            return
+        while peers.alive(SYNC):
+            self._sync_alive = True
+            if peers.note(SYNC, note):
+                return
+            await trio.sleep(_RETRY)
+        if self._sync_alive and self.host is not None:
+            self._sync_alive = False
+            log.warning("the sync worker is gone; its streams are reset")
+            self.host.drop_streams()
+
+
+async def _answer(message: Message) -> Message:
+    return message
+
+
+def _subscribe(host: NetworkHost, request: Subscribe) -> Awaitable[Message]:
+    host.subscribe(request.topic)
+    return _answer(Done())
+
+
+def _unsubscribe(host: NetworkHost, request: Unsubscribe) -> Awaitable[Message]:
+    host.unsubscribe(request.topic)
+    return _answer(Done())
+
+
+def _forget(host: NetworkHost, request: ForgetPeer) -> Awaitable[Message]:
+    host.forget(request.peer)
+    return _answer(Done())
+
+
+async def _then_done(work: Awaitable[None]) -> Message:
+    await work
+    return Done()
+
+
+async def _dial(host: NetworkHost, request: Dial) -> Message:
+    return Dialled(await host.dial(request.address, keep=request.keep))
+
+
+async def _ping(host: NetworkHost, request: PingPeer) -> Message:
+    return Ponged(await host.ping(request.peer))
+
+
+async def _open(host: NetworkHost, request: OpenStream) -> Message:
+    return StreamReady(await host.open_stream(request.peer, request.protocol))
+
+
+async def serve(worker: Worker) -> None:
+    """Run the host of this process until it is told to stop."""
+    shell = NetworkWorker()
+    host = NetworkHost(from_node(worker.start.config), shell.tell)
+    async with host.running():
+        shell.connect(host, worker.open(shell.on_request, shell.on_note))
+        worker.ready({"peer": host.peer, "listen": host.listening})
+        await worker.stopping.wait()
+
+
+def main(start: WorkerStart) -> None:
+    """Entry of the process."""
+    run_trio(start, serve)
