@@ -15,6 +15,11 @@ CLOCKS_AND_DICE = re.compile(
 """Calls that read a clock or a random source. A seeded ``random.Random`` that comes in as an argument is none."""
 
 OUTPUT = "calimero_tui/output/"
+OWN_PIPE = {
+    "workers/runtime/engine/inspection.py": "main of a short-lived child whose standard output is its parent's pipe"
+}
+"""Other modules that may write to standard output, with the reason."""
+
 REASON = re.compile(r"#\s*noqa:\s*BLE001\s*[-:—#]\s*\S.{5,}")
 BROAD_PER_THOUSAND_LINES = 4
 
@@ -46,7 +51,7 @@ def test_one_package_writes_to_standard_output() -> None:
     found = [
         f"{module.name}:{line}: {name}"
         for module in modules()
-        if not module.name.startswith(OUTPUT)
+        if not module.name.startswith(OUTPUT) and module.name not in OWN_PIPE
         for line, name in _standard_output(module)
     ]
     assert found == []
