@@ -41,15 +41,20 @@ class Overlay:
             self._rows[key] = value
         return value
 
+    def swap(self, key: bytes, value: bytes | None) -> bytes | None:
+        """Put (or with None remove) a row and give what it was. Raises HostError beyond the bounds of one call."""
+        old = self.read(key)
+        self.write(key, value)
+        return old
+
     def write(self, key: bytes, value: bytes | None) -> None:
-        """Put (or with None remove) a row. Raises HostError beyond the bounds of one call."""
-        old = self.writes.get(key, _UNREAD)
-        if old is _UNREAD:
-            if len(self.writes) >= MAX_WRITTEN_ROWS:
-                raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
-            old = None
-        held = self._held + len(value or b"") - len(old or b"")  # type: ignore[arg-type]  # bytes or None here
+        """As :meth:`swap` without the answer."""
+        writes = self.writes
+        old = writes.get(key)
+        if len(writes) >= MAX_WRITTEN_ROWS and key not in writes:
+            raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
+        held = self._held + len(value or b"") - len(old or b"")
         if held > MAX_WRITTEN_BYTES:
             raise faults.too_much("bytes of changed rows", MAX_WRITTEN_BYTES)
         self._held = held
-        self.writes[key] = self._rows[key] = value
+        writes[key] = self._rows[key] = value

@@ -6,21 +6,41 @@ Source: core 0.10.0: crates/runtime/src/logic/registers.rs.
 
 from __future__ import annotations
 
+from typing import Final
+
 from node.runtime import faults
 from node.runtime.limits import MAX_REGISTER_SIZE, MAX_REGISTERS, MAX_REGISTERS_CAPACITY, REGISTER_OVERHEAD
 
+SMALL: Final = MAX_REGISTERS_CAPACITY // MAX_REGISTERS - REGISTER_OVERHEAD
+"""Registers of this size, as many as there may be, stay within the capacity."""
+
 
 class Registers:
-    """``data`` maps register id to content; ``used`` is the sum of lengths plus the overhead of each."""
+    """``data`` maps register id to content."""
 
-    __slots__ = ("data", "used")
+    __slots__ = ("_large", "data")
 
     def __init__(self) -> None:
         self.data: dict[int, bytes] = {}
-        self.used = 0
+        self._large = False
 
     def set(self, register: int, content: bytes) -> None:
-        """Raises HostError (invalid memory access) beyond a limit."""
+        """Raises HostError (invalid memory access) beyond a limit.
+
+        As long as every register is small, no number of them reaches the capacity, and nothing is summed up.
+        """
+        data = self.data
+        if len(content) <= SMALL and not self._large and (register in data or len(data) < MAX_REGISTERS):
+            data[register] = content
+        else:
+            self._set_checked(register, content)
+
+    @property
+    def used(self) -> int:
+        """Bytes that count towards the capacity."""
+        return sum(len(content) + REGISTER_OVERHEAD for content in self.data.values())
+
+    def _set_checked(self, register: int, content: bytes) -> None:
         size = len(content)
         old = self.data.get(register)
         if old is None:
@@ -32,7 +52,7 @@ class Registers:
         if size > MAX_REGISTER_SIZE or used > MAX_REGISTERS_CAPACITY:
             raise faults.invalid_memory_access()
         self.data[register] = content
-        self.used = used
+        self._large = self._large or size > SMALL
 
     def get(self, register: int) -> bytes:
         try:

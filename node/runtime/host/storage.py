@@ -30,9 +30,11 @@ def storage_write(vm: VMLogic, key: int, value: int, register: int) -> int:
     row_key, content = _row(vm, key, value)
     if row_key is None:
         return 0
-    old = vm.state.read(row_key)
-    vm.state.write(row_key, content)
-    return _answer(vm, register, old)
+    old = vm.state.swap(row_key, content)
+    if old is None:
+        return 0
+    vm.registers.set(register, old)
+    return 1
 
 
 def storage_remove(vm: VMLogic, key: int, register: int) -> int:
@@ -70,12 +72,15 @@ def _read_padded(column: Overlay, raw: bytes) -> bytes | None:
 
 def _row(vm: VMLogic, key: int, value: int) -> tuple[bytes | None, bytes]:
     """Row key and value. Both sizes are checked before either is read."""
-    key_at, value_at = vm.memory.descriptor(key), vm.memory.descriptor(value)
-    if key_at[1] > MAX_STORAGE_KEY:
+    memory = vm.memory
+    key_at, key_length = memory.descriptor(key)
+    value_at, value_length = memory.descriptor(value)
+    if key_length > MAX_STORAGE_KEY:
         raise faults.overflow(KEY)
-    if value_at[1] > MAX_STORAGE_VALUE:
+    if value_length > MAX_STORAGE_VALUE:
         raise faults.overflow(VALUE)
-    return _padded(vm.memory.slice(*key_at)), vm.memory.slice(*value_at)
+    raw = memory.slice(key_at, key_length)
+    return raw if key_length == STATE_KEY_LENGTH else _padded(raw), memory.slice(value_at, value_length)
 
 
 def _remove(vm: VMLogic, column: Overlay | None, pointer: int, register: int) -> int:

@@ -34,7 +34,9 @@ def register_len(vm: VMLogic, register: int) -> int:
 
 def read_register(vm: VMLogic, register: int, target: int) -> int:
     address, length = vm.memory.descriptor(target)
-    content = vm.registers.get(register)
+    content = vm.registers.data.get(register)
+    if content is None:
+        raise faults.invalid_register(register)
     if len(content) != length:
         return 0
     vm.memory.write(address, content)
