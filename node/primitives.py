@@ -1,8 +1,8 @@
 """Ids, keys and hashes as distinct types.
 
-Every id is 32 raw bytes in memory and base58 (Bitcoin alphabet, no checksum) in text. A value is checked once, when it
-is made; after that it is trusted. The types are ``bytes`` subclasses, so they hash and compare at the speed of bytes and
-go into keys and Borsh without conversion.
+Every id is 32 raw bytes in memory and base58 (Bitcoin alphabet, no checksum) in text. A value is checked once, when
+it is made; after that it is trusted. The types are ``bytes`` subclasses, so they hash and compare at the speed of bytes
+and go into keys and Borsh without conversion.
 Source of the forms: core 0.10.0: crates/primitives/src/{hash,identity,context}.rs.
 """
 

@@ -1,0 +1,1 @@
+"""Contexts: their single writer, lifecycle, membership, registry, invitations and application bundles."""

@@ -1,0 +1,1 @@
+"""The registry process of a coordinator node."""
