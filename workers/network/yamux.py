@@ -103,7 +103,7 @@ class _Stream:
     receive_credit: int = INITIAL_WINDOW
     window: int = INITIAL_WINDOW
     consumed: int = 0
-    grown_at: float = 0.0
+    grown_at: float = float("-inf")
     inbound: bool = False
     sent_fin: bool = False
     got_fin: bool = False
