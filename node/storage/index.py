@@ -1,0 +1,3 @@
+from node.storage.entities import EntityIndex
+
+__all__ = ["EntityIndex"]
