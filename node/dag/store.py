@@ -54,11 +54,19 @@ class Pending(Generic[D]):
 class DagStore(Generic[D]):
     """The graph of one context. ``apply`` makes a delta's effects durable, or raises a :class:`CalimeroError`.
 
-    The applier must not call back into the graph, except for :meth:`heads_after`, which says what the heads will be.
+    ``on_evict`` is told of a delta that the limit pushed out; whoever keeps its durable row drops it. The applier must
+    not call back into the graph, except for :meth:`heads_after`, which says what the heads will be.
     """
 
-    def __init__(self, apply: Callable[[D], None], *, pending_limit: int = PENDING_LIMIT) -> None:
+    def __init__(
+        self,
+        apply: Callable[[D], None],
+        *,
+        pending_limit: int = PENDING_LIMIT,
+        on_evict: Callable[[D], None] | None = None,
+    ) -> None:
         self._apply = apply
+        self._on_evict = on_evict
         self._pending_limit = pending_limit
         self._applied: dict[DeltaId, tuple[DeltaId, ...]] = {GENESIS: ()}
         self._heads: dict[DeltaId, None] = {}
@@ -134,11 +142,11 @@ class DagStore(Generic[D]):
             done.append(delta)
         return done
 
-    def retry(self) -> list[D]:
-        """Try again the deltas whose own apply failed, and release what they free."""
+    def retry(self, limit: int | None = None) -> list[D]:
+        """Try again the deltas whose own apply failed, and release what they free, at most ``limit`` of them."""
         self._ready.extend(self._failed.values())
         self._failed.clear()
-        return self.release()
+        return self.release(limit)
 
     def discard(self, delta_id: DeltaId) -> bool:
         """Forget a waiting delta, so that it can be fed anew. Its waiting children then miss it."""
@@ -216,10 +224,8 @@ class DagStore(Generic[D]):
         _, oldest = self._pending.popitem(last=False)
         self._unlink(oldest)
         self.counts["evicted"] += 1
-        self.on_evict(oldest.delta)
-
-    def on_evict(self, delta: D) -> None:
-        """Called with a delta that the limit pushed out; the owner of the context drops its durable row."""
+        if self._on_evict is not None:
+            self._on_evict(oldest.delta)
 
     def _unlink(self, entry: Pending[D]) -> None:
         delta_id = entry.delta.id

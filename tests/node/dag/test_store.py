@@ -175,9 +175,8 @@ def test_defect_d4_work_is_linear_in_the_edges(dag: DagStore[Link]) -> None:
 
 
 def test_defect_d5_the_oldest_waiting_delta_is_evicted_and_counted(applier: Recorder) -> None:
-    dag: DagStore[Link] = DagStore(applier, pending_limit=2)
     evicted: list[DeltaId] = []
-    dag.on_evict = lambda delta: evicted.append(delta.id)  # type: ignore[method-assign]
+    dag: DagStore[Link] = DagStore(applier, pending_limit=2, on_evict=lambda delta: evicted.append(delta.id))
     dag.add(link(10, 9))
     dag.add(link(11, 10))
     assert dag.counts["evicted"] == 0
