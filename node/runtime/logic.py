@@ -14,7 +14,8 @@ from node.events import AppEvent
 from node.primitives import Hash
 from node.runtime import faults
 from node.runtime.blobs import CreatedBlob, OpenedBlob
-from node.runtime.call import ContextMutation, GuestCall, Outcome, Proposal, XCall
+from node.runtime.call import SYNC_NEXT, ContextMutation, GuestCall, Outcome, Proposal, XCall
+from node.runtime.diagnosis import where_sync_stopped
 from node.runtime.limits import MAX_METHOD_NAME
 from node.runtime.memory import GuestMemory
 from node.runtime.overlay import Overlay
@@ -86,6 +87,8 @@ class VMLogic:
         if error is None and self.returned is not None and not self.returned[0]:
             error = ExecutionError(self.returned[1])
         if error is not None:
+            if self.call.method == SYNC_NEXT:
+                self.logs.append(where_sync_stopped(self.call.args, self.call.context_id, self.state))
             return Outcome(error=error, logs=self.logs, fuel=fuel)
         return Outcome(
             returns=self.returned[1] if self.returned is not None else None,

@@ -41,6 +41,10 @@ class Overlay:
             self._rows[key] = value
         return value
 
+    def touched(self, key: bytes) -> bool:
+        """Whether the guest has read or written the row (as far as reads are remembered)."""
+        return key in self._rows
+
     def swap(self, key: bytes, value: bytes | None) -> bytes | None:
         """Put (or with None remove) a row and give what it was. Raises HostError beyond the bounds of one call."""
         old = self.read(key)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from node.errors import ExecutionError, HostError
 from node.events import AppEvent
 from node.primitives import BlobId, ContextId, PublicKey
 from node.runtime.call import INIT, XCall
+from node.storage.action import Update
+from node.storage.delta import Actions, actions_of, encode_artifact
+from node.storage.entities import Frozen
 from tests.node.runtime.machine import FakeServices
 from tests.workers.runtime_engine.app import App, Clock, Randomness, rust_app
 from tests.workers.runtime_engine.guests import CONTEXT, EXECUTOR
@@ -147,6 +151,18 @@ class TestReplication:
         for artifact in (change.artifact[:-1], b"\x09", b"\0\xff\xff\xff\xff"):
             assert replica.raw("__calimero_sync_next", artifact).error is not None
         assert replica.state == before
+
+    def test_a_failed_delta_says_where_it_stopped(self, kv: App) -> None:
+        """The guest itself only traps; a frozen entity that is updated is the second of three actions."""
+        change = kv.run("set", key="a", value="1")
+        add, state, root = actions_of(change.artifact)
+        assert isinstance(state, Update)
+        frozen = msgspec.structs.replace(state, metadata=msgspec.structs.replace(state.metadata, storage_type=Frozen()))
+        outcome = kv.replica(OTHER).raw("__calimero_sync_next", encode_artifact(Actions((add, frozen, root))))
+        assert str(outcome.error) == "unreachable code reached"
+        assert outcome.logs[-1] == f"sync stopped at action 2 of 3: Update of entity {'76' * 32}"
+        outcome = kv.replica(OTHER).raw("__calimero_sync_next", change.artifact[:-1])
+        assert outcome.logs[-1].startswith("sync stopped: the delta cannot be read")
 
 
 class TestCollections:

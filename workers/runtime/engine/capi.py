@@ -74,6 +74,9 @@ linker_instantiate_pre: Final = _function(
 linker_new: Final = _function("wasmtime_linker_new", c_void_p, c_void_p)
 linker_delete: Final = _function("wasmtime_linker_delete", None, c_void_p)
 
+memory_reservation: Final = _function("wasmtime_config_memory_reservation_set", None, c_void_p, c_uint64)
+memory_guard_size: Final = _function("wasmtime_config_memory_guard_size_set", None, c_void_p, c_uint64)
+
 pool_new: Final = _function("wasmtime_pooling_allocation_config_new", c_void_p)
 pool_delete: Final = _function("wasmtime_pooling_allocation_config_delete", None, c_void_p)
 pool_use: Final = _function("wasmtime_pooling_allocation_strategy_set", None, c_void_p, c_void_p)

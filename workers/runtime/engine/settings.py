@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import resource
 from importlib.metadata import version
 from typing import Final
 
@@ -28,6 +29,12 @@ INSTANCES: Final = 4
 KEEP_RESIDENT: Final = 64 * KIB
 """Bytes of a slot that are zeroed instead of given back; more costs an empty call what it saves a full one."""
 
+ROOM: Final = 64 << 30
+"""Bytes of address space that an engine may take. With less, guests get explicit bounds checks instead of 4 GiB of
+unmapped space behind each memory: slower, but the engine would abort the process if it could not reserve that."""
+
+TIGHT_GUARD: Final = 64 * KIB
+
 CACHE_FORMAT: Final = 1
 
 
@@ -39,10 +46,24 @@ def new_engine(config: RuntimeConfig) -> Engine:
     settings.cranelift_nan_canonicalization = True
     settings.max_wasm_stack = MAX_STACK
     settings.memory_may_move = False
+    if is_tight():
+        _reserve_little(settings, config)
     for feature in FEATURES_OFF:
         setattr(settings, feature, False)
     _use_pool(settings, config)
     return Engine(settings)
+
+
+def is_tight() -> bool:
+    """Whether this process may not map enough address space for unchecked memory accesses (``ulimit -v``)."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return limit != resource.RLIM_INFINITY and limit < ROOM
+
+
+def _reserve_little(settings: Config, config: RuntimeConfig) -> None:
+    pointer = capi.address(settings.ptr())
+    capi.memory_reservation(pointer, config.memory_pages * WASM_PAGE)
+    capi.memory_guard_size(pointer, TIGHT_GUARD)
 
 
 def _use_pool(settings: Config, config: RuntimeConfig) -> None:
@@ -67,6 +88,6 @@ def fingerprint(config: RuntimeConfig) -> str:
     """Names the code that an engine with this configuration makes: hex, equal on equal machines and versions."""
     parts = (
         CACHE_FORMAT, version("wasmtime"), platform.system(), platform.machine(), config.counts_fuel,
-        config.memory_pages, MAX_STACK, *FEATURES_OFF,
+        config.memory_pages, is_tight(), MAX_STACK, *FEATURES_OFF,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()
