@@ -134,7 +134,7 @@ class EmbeddedAuth(Section, frozen=True):
     storage: AuthStorage = AuthStorage()
     cors: Cors = Cors()
     security: Security = Security()
-    providers: dict[str, bool] = {"user_password": True}
+    providers: dict[str, bool] = msgspec.field(default_factory=lambda: {"user_password": True})
     near: NearAuth = NearAuth()
     user_password: UserPassword = UserPassword()
     development: Development = Development()

@@ -33,6 +33,9 @@ OnRequest = Callable[[str, Request[Any]], "Message | Future[Message]"]
 OnNote = Callable[[str, Note], None]
 OnParcel = Callable[[str, Note, socket.socket], None]
 
+MAX_DRAIN_READS: Final = 1000
+"""Reads of a channel whose process has ended; a kernel buffer needs two, and another process may hold its end open."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -193,6 +196,17 @@ class Hub:
         self._selector.close()
         self._wake_receiver.close()
         self._wake_sender.close()
+
+    def drain(self, peer: str) -> None:
+        """Read and handle now what a process that has ended still said."""
+        if (channel := self._table.last(peer)) is None:
+            return
+        for _ in range(MAX_DRAIN_READS):
+            if channel.lost:
+                break
+            self._pull(channel)
+        while channel.inbox:
+            self._serve(channel, channel.inbox.popleft())
 
     def flush(self, seconds: float) -> None:
         """Write what waits in the outboxes, for at most ``seconds``."""

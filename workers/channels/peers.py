@@ -93,6 +93,10 @@ class Table(Generic[C]):
         channel = self._channels[name]
         return None if channel is None or channel.lost else channel
 
+    def last(self, name: str) -> C | None:
+        """The channel that was attached last, living or lost."""
+        return self._channels.get(name)
+
     def all(self) -> list[C]:
         """Every channel, lost ones included."""
         return [channel for channel in self._channels.values() if channel is not None]
