@@ -1,0 +1,33 @@
+"""The application of a context: fetched from a peer when it is not installed here, so that deltas can be applied."""
+
+from __future__ import annotations
+
+from node.errors import ApplicationNotInstalled, CalimeroError
+from node.sync import blob
+from node.sync.core import Core
+from node.sync.followed import Followed
+from node.sync.kernel import Ask
+from node.sync.ports import Describe, FindApplication, FindBlob, InstallApplication, ReadApplication
+from node.sync.streams import Link
+
+
+async def ensure(core: Core, context: Followed, link: Link) -> None:
+    """Make the context's application runnable, by a blob transfer from this peer if need be.
+
+    Raises :class:`ApplicationNotInstalled` when that fails; the deltas that wait for it stay where they are.
+    """
+    described = await Ask(Describe(context.id))
+    context.application_id = described.application_id
+    if await Ask(FindApplication(described.application_id)) is not None:
+        return
+    wanted = await Ask(ReadApplication(context.id, described.config))
+    try:
+        if await Ask(FindBlob(wanted.blob_id)) is None:
+            await blob.fetch(core, context, link, wanted.blob_id, wanted.size)
+        await Ask(InstallApplication(context.id, wanted))
+    except CalimeroError as error:
+        raise ApplicationNotInstalled(
+            f"application {wanted.id} of context {context.id} could not be fetched from peer {link.peer}: {error}; "
+            "install it here, or keep a member online that has it"
+        ) from error
+    core.tell("application", "installed", context, application=str(wanted.id), peer=link.peer)
