@@ -1,4 +1,8 @@
 """The WASM engine: everything that touches wasmtime, and nothing else does.
 
-:class:`workers.runtime.engine.guest.WasmGuest` runs calls; :mod:`workers.runtime.engine.inspection` judges a file.
+:class:`WasmGuest` runs calls; :mod:`workers.runtime.engine.inspection` judges a file.
 """
+
+from workers.runtime.engine.guest import GuestStats, WasmGuest
+
+__all__ = ["GuestStats", "WasmGuest"]
