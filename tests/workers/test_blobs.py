@@ -1,0 +1,77 @@
+"""Blob files: ids, chunks, limits, and reading from any place."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.errors import ContextError, NotFound
+from workers.blobs import CHUNK_SIZE, EMPTY, BlobReader, BlobWriter, StoredBlob, chunk_file, is_complete
+
+LIMIT = 8 << 20
+
+
+def _write(folder: Path, *parts: bytes) -> StoredBlob:
+    writer = BlobWriter(folder, LIMIT)
+    for part in parts:
+        writer.write(part)
+    return writer.finish()
+
+
+def test_a_small_blob_has_the_known_id(tmp_path: Path) -> None:
+    stored = _write(tmp_path, b"hel", b"lo")
+    assert str(stored.blob.id) == "B4vDoZ2b3EoHNyf727eRqm5cKwbniJL7NTwPqs3o4cwH"
+    assert stored.blob.hash == hashlib.sha256(b"hello").digest()
+    assert BlobReader(tmp_path, stored.blob).read(100) == b"hello"
+
+
+def test_the_empty_blob_has_no_chunks(tmp_path: Path) -> None:
+    stored = _write(tmp_path)
+    assert (stored.blob.id, stored.blob.links, stored.blob.size) == (EMPTY, [], 0)
+    assert BlobReader(tmp_path, stored.blob).read(1) == b""
+
+
+def test_equal_chunks_are_stored_once(tmp_path: Path) -> None:
+    stored = _write(tmp_path, bytes(3 * CHUNK_SIZE), b"tail")
+    assert len(stored.blob.links) == 4
+    assert len(stored.rows) == 3
+    assert len(list(tmp_path.iterdir())) == 2
+    assert is_complete(tmp_path, stored.blob)
+
+
+@given(st.integers(0, 2 * CHUNK_SIZE + 7), st.integers(1, CHUNK_SIZE * 2))
+def test_reading_starts_anywhere(offset: int, size: int) -> None:
+    content = bytes(range(256)) * (2 * CHUNK_SIZE // 256) + b"1234567"
+    with tempfile.TemporaryDirectory() as folder:
+        stored = _write(Path(folder), content)
+        reader = BlobReader(Path(folder), stored.blob, offset)
+        assert reader.read(size) == content[offset : offset + size]
+        assert b"".join(reader.parts()) == content[offset + size :]
+        reader.close()
+
+
+def test_a_blob_over_the_limit_leaves_nothing(tmp_path: Path) -> None:
+    kept = _write(tmp_path, b"kept")
+    writer = BlobWriter(tmp_path, 2 * CHUNK_SIZE)
+    writer.write(b"x" * 2 * CHUNK_SIZE)
+    with pytest.raises(ContextError, match="larger than the limit"):
+        writer.write(b"x")
+    assert [file.name for file in tmp_path.iterdir()] == [str(kept.blob.links[0])]
+
+
+def test_a_missing_chunk_is_named(tmp_path: Path) -> None:
+    stored = _write(tmp_path, b"hello")
+    chunk_file(tmp_path, stored.blob.links[0]).unlink()
+    assert not is_complete(tmp_path, stored.blob)
+    with pytest.raises(NotFound, match="is not on this node"):
+        BlobReader(tmp_path, stored.blob).read(1)
+
+
+def test_chunk_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    stored = _write(tmp_path / "blobs", b"hello")
+    assert chunk_file(tmp_path / "blobs", stored.blob.links[0]).stat().st_mode & 0o077 == 0
