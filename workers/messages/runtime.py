@@ -52,6 +52,7 @@ __all__ = [
     "GetKeys",
     "GetRow",
     "GetTreeNodes",
+    "GovernanceQueued",
     "IdentityAnswer",
     "IdentityList",
     "InitContext",
@@ -66,11 +67,13 @@ __all__ = [
     "ListMembers",
     "ListPending",
     "MemberList",
+    "MutationRecord",
     "NewIdentity",
     "Noticed",
     "OpenSnapshot",
     "PendingList",
     "PoolIdentity",
+    "ProposalRecord",
     "PutAlias",
     "PutApplication",
     "PutBlobs",
@@ -301,6 +304,31 @@ class DeltaCommitted(Note, frozen=True):
     delta: DeltaRecord
 
 
+class MutationRecord(Record, frozen=True):
+    """A change of members or capabilities that a guest queued; ``kind`` is the host function's name."""
+
+    kind: str
+    target: bytes
+    params: dict[str, bytes] = {}
+
+
+class ProposalRecord(Record, frozen=True):
+    """A proposal (Borsh actions) that a guest queued, or an approval of one."""
+
+    id: Hash
+    actions: bytes = b""
+    approval: bool = False
+
+
+class GovernanceQueued(Note, frozen=True):
+    """To sync: a call that is durable asks for this at the registry, in the name of ``executor``."""
+
+    context_id: ContextId
+    executor: PublicKey
+    mutations: list[MutationRecord] = []
+    proposals: list[ProposalRecord] = []
+
+
 class StateChanged(Note, frozen=True):
     """To the server: a context has a new root. ``events`` are JSON bytes (a list) with handler names."""
 
@@ -383,7 +411,7 @@ class AbortInstall(Request[Done], frozen=True):
 
 
 class GetTreeNodes(Request["TreeNodes"], frozen=True):
-    """Nodes of the Merkle tree from ``node`` (None: the root) down to ``depth`` levels."""
+    """Entities of the Merkle tree from ``node`` (None: the root) down to ``depth`` levels; tombstones by id only."""
 
     context_id: ContextId
     node: EntityId | None
@@ -391,14 +419,14 @@ class GetTreeNodes(Request["TreeNodes"], frozen=True):
 
 
 class TreeNodes(Message, frozen=True):
-    """Borsh ``TreeNode`` each, parents before children; ``root`` is the root hash of the same read."""
+    """Borsh ``node.context.owner.tree.StateNode`` each, parents before children; ``root`` is of the same read."""
 
     nodes: list[bytes]
     root: Hash
 
 
 class ApplyLeaves(Request[Heads], frozen=True):
-    """Merge leaves (Borsh ``TreeNode`` with leaf data and ancestors) into the state."""
+    """Merge entities into the state: Borsh ``node.storage.action.Action`` each, with the chain of ancestors."""
 
     context_id: ContextId
     leaves: list[bytes]

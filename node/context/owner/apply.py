@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from node.context.owner.content import Opened, open_delta, single_artifacts
+from node.context.owner.content import Opened, join_actions, open_delta, single_artifacts
 from node.context.owner.execute import guest_call, stage_outcome
 from node.context.owner.rows import ContextRows
 from node.context.owner.state import ContextState
@@ -189,8 +189,8 @@ class Applier:
         state = self._state
         if not state.initialised:
             raise Uninitialized(f"context {state.context_id} is waiting for its state from a member")
-        me = state.me() or (origin.author if origin else None) or PublicKey(state.context_id)
-        outcome = self._run(guest_call(state, SYNC_NEXT, artifact, me), delta)
+        me = state.me() or PublicKey(state.context_id)
+        outcome = self._run(guest_call(state, SYNC_NEXT, artifact, me), delta.payload)
         batch = Batch()
         stage_outcome(state, batch, outcome)
         author = origin.author if origin else None
@@ -210,8 +210,29 @@ class Applier:
             state.counts["merged"] += 1
         state.host.notify(StateMutation(state.context_id, root, events_of(delta)))
 
-    def _run(self, call: GuestCall, delta: CausalDelta) -> Outcome:
-        """Apply the delta whole; if the guest refuses, apply its actions one by one and leave out those it refuses.
+    def merge(self, actions: list[bytes]) -> Hash:
+        """Apply single actions without a delta: the heads stay, root and state change in one batch.
+
+        The guest applies them as it applies a delta, so a repaired entity hashes like one that came by a delta; actions
+        that it refuses are left out and counted. Raises :class:`InvalidDelta` for bytes that are no action or a time
+        beyond the drift, :class:`Uninitialized`, and the guest's error if it refuses them all.
+        """
+        state = self._state
+        if not state.initialised:
+            raise Uninitialized(f"context {state.context_id} is waiting for its state from a member")
+        payload = join_actions(actions, state.host.now_ns())
+        me = state.me() or PublicKey(state.context_id)
+        outcome = self._run(guest_call(state, SYNC_NEXT, artifact_from_payload(payload), me), payload)
+        root = outcome.root_hash or state.meta.root_hash
+        batch = Batch()
+        stage_outcome(state, batch, outcome)
+        state.commit(batch, meta=replace(state.meta, root_hash=root))
+        state.counts["repaired entities"] += len(actions)
+        state.host.notify(StateMutation(state.context_id, root))
+        return root
+
+    def _run(self, call: GuestCall, payload: bytes) -> Outcome:
+        """Apply the actions whole; if the guest refuses, apply its actions one by one and leave out those it refuses.
 
         A single stale or unauthorised action would otherwise keep the delta, and all that follow it, out for ever.
         """
@@ -220,10 +241,10 @@ class Applier:
             return outcome
         if isinstance(outcome.error, NOT_THE_DELTA):
             raise outcome.error
-        return self._run_singly(call, delta, outcome.error)
+        return self._run_singly(call, payload, outcome.error)
 
-    def _run_singly(self, call: GuestCall, delta: CausalDelta, error: FunctionCallError) -> Outcome:
-        artifacts = single_artifacts(delta.payload)
+    def _run_singly(self, call: GuestCall, payload: bytes, error: FunctionCallError) -> Outcome:
+        artifacts = single_artifacts(payload)
         total, done = Outcome(), 0
         for artifact in artifacts if len(artifacts) > 1 else ():
             outcome = self._state.host.guest.run(_continued(call, total, artifact))

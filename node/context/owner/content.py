@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from node.codec.borsh import Codec, codec
 from node.dag.delta import CausalDelta
 from node.dag.history import Change
 from node.errors import DecodeError, InvalidDelta, StateInconsistency
@@ -28,6 +29,8 @@ NO_ARTIFACT: Final = b"\0\0\0\0\0"
 MAX_DRIFT_NS: Final = 5_000_000_000
 """How far a time of another node may be ahead, in nanoseconds, as the reference's tolerance. Times decide between two
 writes, so a clock far ahead would win over everybody for ever."""
+
+ONE_ACTION: Final[Codec[Action]] = codec(Action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,24 @@ def open_delta(delta: CausalDelta, now_ns: int) -> Opened:
     if delta_id(delta.parents, actions) != delta.id:
         raise InvalidDelta(f"delta {delta.id} does not have the id of its content; it was changed on its way")
     check_drift(hlc, now_ns)
-    _check_times(delta.id, actions, now_ns)
+    _check_times(f"delta {delta.id}", actions, now_ns)
     return Opened(actions, artifact_from_payload(delta.payload))
 
 
-def _check_times(of: DeltaId, actions: Iterable[Action], now_ns: int) -> None:
+def _check_times(of: str, actions: Iterable[Action], now_ns: int) -> None:
     ahead = max((at for action in actions if (at := time_of(action)) is not None), default=0) - now_ns
     if ahead > MAX_DRIFT_NS:
-        raise InvalidDelta(f"delta {of} writes {ahead / 1e9:.1f} s into the future; check the clocks of both nodes")
+        raise InvalidDelta(f"{of} writes {ahead / 1e9:.1f} s into the future; check the clocks of both nodes")
+
+
+def join_actions(raws: list[bytes], now_ns: int) -> bytes:
+    """Single actions in Borsh as one action list. Raises :class:`InvalidDelta` as :func:`open_delta` does."""
+    try:
+        actions = [ONE_ACTION.decode(raw) for raw in raws]
+    except DecodeError as error:
+        raise InvalidDelta(f"the entity of another replica cannot be read: {error}") from error
+    _check_times("a merge", actions, now_ns)
+    return payload_of(actions)
 
 
 def sign_own(artifact: bytes, executor: PublicKey, keys: ContextIdentity) -> tuple[Action, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.context.owner.content import new_delta, sign_own
+from node.context.owner.host import Runnable
 from node.context.owner.state import ContextState
 from node.dag.delta import CausalDelta, Link
 from node.errors import StateInconsistency, Uninitialized
@@ -109,9 +110,12 @@ class Executor:
             state.host.notify(StateMutation(state.context_id, state.meta.root_hash, tuple(outcome.events)))
 
 
-def guest_call(state: ContextState, method: str, args: bytes, executor: PublicKey) -> GuestCall:
-    """A call on the committed rows of a context. Raises :class:`ApplicationNotInstalled`."""
-    runnable, host = state.runnable(), state.host
+def guest_call(
+    state: ContextState, method: str, args: bytes, executor: PublicKey, *, runnable: Runnable | None = None
+) -> GuestCall:
+    """A call on the committed rows of a context, by default of its application. Raises
+    :class:`ApplicationNotInstalled`."""
+    runnable, host = runnable or state.runnable(), state.host
     return GuestCall(
         module=runnable.module,
         bytecode=runnable.bytecode,

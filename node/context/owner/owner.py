@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from node.context.owner import lifecycle
+from node.context.owner import lifecycle, upgrade
 from node.context.owner.apply import Applier, ApplyReport, Received
 from node.context.owner.content import wire_delta
 from node.context.owner.execute import Executed, Executor
-from node.context.owner.host import Host
+from node.context.owner.host import Host, Runnable
 from node.context.owner.outbox import Outbox
 from node.context.owner.past import Past
 from node.context.owner.snapshot import SnapshotInstaller, SnapshotServer
@@ -67,6 +67,7 @@ class ContextOwner:
         self._applier = Applier()
         self.state = ContextState(context_id, store, host, self._applier.apply_waiting, pending_limit=pending_limit)
         self._applier.attach(self.state)
+        self._clock = clock
         self._executor = Executor(self.state, clock)
         self.outbox = Outbox(self.state, self._executor, self._applier.owed)
         self.snapshots = SnapshotServer(self.state)
@@ -105,6 +106,10 @@ class ContextOwner:
     def busy(self) -> bool:
         """There is work for :meth:`work`."""
         return bool(self.outbox.pending or (self.state.dag_loaded and self.state.dag.ready_count))
+
+    def merge(self, actions: list[bytes]) -> Hash:
+        """Apply entities of another replica (Borsh ``Action`` each), as tree comparison finds them; the new root."""
+        return self._applier.merge(actions)
 
     # reading
 
@@ -148,6 +153,16 @@ class ContextOwner:
     ) -> None:
         """Follow the registry; see :func:`lifecycle.update`."""
         lifecycle.update(self.state, config, members, application_id)
+
+    def upgrade(
+        self, application_id: ApplicationId, runnable: Runnable, executor: PublicKey, method: str | None
+    ) -> CausalDelta | None:
+        """Switch to another application; with ``method`` the state is migrated and the delta wants to be broadcast."""
+        if method is not None:
+            return upgrade.migrate(self.state, application_id, runnable, executor, method, self._clock)
+        if application_id != self.state.meta.application_id:
+            upgrade.switch(self.state, application_id)
+        return None
 
     def store_sender_key(self, member: PublicKey, key: PrivateKey) -> None:
         """Keep a member's sender key; an own private key stays. Raises :class:`NotAMember`."""

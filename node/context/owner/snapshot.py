@@ -87,13 +87,15 @@ class SnapshotServer:
             self.close(handle)
 
 
-def page(rows: ContextRows, after: bytes | None, limit: int) -> tuple[list[Row], bytes | None]:
+def page(
+    rows: ContextRows, after: bytes | None, limit: int, max_rows: int | None = None
+) -> tuple[list[Row], bytes | None]:
     """One page of state rows in the reference's record size: 32 bytes of key, 4 of length, the value."""
     taken: list[Row] = []
     size = 0
     for key, value in rows.state_rows(after):
         size += 36 + len(value)
-        if taken and size > limit:
+        if taken and (size > limit or len(taken) == max_rows):
             return taken, taken[-1][0]
         taken.append((key, value))
     return taken, None

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 from node.context.owner.host import Host, Runnable
 from node.context.owner.rows import ContextRows
 from node.dag.delta import CausalDelta, Link
 from node.dag.store import DagStore
 from node.errors import ApplicationNotInstalled, ContextError, StateInconsistency, Unauthorized, UnknownContext
-from node.primitives import ContextId, DeltaId, Hash, PublicKey
+from node.primitives import ApplicationId, ContextId, DeltaId, Hash, PublicKey
 from node.store.base import Batch, Store
 from node.store.values import ContextConfig, ContextIdentity, ContextMeta
 
@@ -63,11 +62,13 @@ class ContextState:
         if meta is not None:
             self.meta = meta
 
-    def commit_delta(self, batch: Batch, delta: CausalDelta, root: Hash) -> None:
+    def commit_delta(
+        self, batch: Batch, delta: CausalDelta, root: Hash, *, application_id: ApplicationId | None = None
+    ) -> None:
         """Write a delta as applied, together with its effects, the new root and the new heads."""
-        heads = self.dag.heads_after(delta)
         self.rows.put_delta(batch, delta, applied=True)
-        self.commit(batch, meta=replace(self.meta, root_hash=root, dag_heads=heads))
+        application = application_id or self.meta.application_id
+        self.commit(batch, meta=ContextMeta(application, root, self.dag.heads_after(delta)))
 
     # the graph
 

@@ -1,0 +1,16 @@
+"""What follows from a call outside its context, as messages."""
+
+from __future__ import annotations
+
+from node.context.owner.execute import Executed
+from node.primitives import ContextId, PublicKey
+from workers.messages.runtime import GovernanceQueued, MutationRecord, ProposalRecord
+
+
+def governance(context_id: ContextId, author: PublicKey | None, result: Executed) -> GovernanceQueued | None:
+    """Proposals, approvals and membership changes of a call; None if there are none."""
+    if author is None or not (result.mutations or result.proposals):
+        return None
+    mutations = [MutationRecord(m.kind, m.target, m.params) for m in result.mutations]
+    proposals = [ProposalRecord(p.id, p.actions, p.approval) for p in result.proposals]
+    return GovernanceQueued(context_id, author, mutations, proposals)
