@@ -170,3 +170,24 @@ def test_templates_are_well_formed() -> None:
     assert template(KV, method("grant")) == {"who": [], "role": "Admin", "blob": []}
     assert placeholder(KV, TypeRef("ref", name="Circle")) is None
     assert placeholder(KV, TypeRef("ref", name="Nowhere")) is None
+
+
+def test_empty_variants_and_values_of_the_wrong_shape() -> None:
+    parsed = manifest(
+        {
+            "types": {"Never": {"kind": "variant", "variants": []}},
+            "methods": [
+                {
+                    "name": "m",
+                    "params": [
+                        {"name": "n", "type": {"$ref": "Never"}},
+                        {"name": "b", "type": {"kind": "bytes"}},
+                        {"name": "r", "type": {"kind": "record", "fields": [{"name": "x", "type": {"kind": "i32"}}]}},
+                    ],
+                }
+            ],
+        }
+    )
+    assert template(parsed, parsed.methods[0]) == {"n": None, "b": [], "r": {"x": 0}}
+    found = check_arguments(parsed, parsed.methods[0], {"n": {"A": 1}, "b": {}, "r": {"x": 1}})
+    assert [str(p) for p in found] == ["b: a list of bytes (0 to 255) is expected, an object is given"]

@@ -113,3 +113,29 @@ def test_random_bytes_never_do_more_than_fail(noise: bytes, at: int) -> None:
             parse_module(raw)
         except DecodeError:
             continue
+
+
+def test_imports_of_every_kind() -> None:
+    wat = """(module (import "a" "m" (memory 1 2)) (import "a" "t" (tag (param i32)))
+      (global (import "a" "g") i32) (memory 1) (data (memory 1) (offset (i32.const 5)) "five")
+      (data (memory 1) (offset (global.get 0)) "somewhere"))"""
+    module = parse_module(bytes(wat2wasm(wat)))
+    assert [i.kind for i in module.imports] == ["memory", "tag", "global"]
+    assert [d.content for d in module.data] == [b"five"]
+
+
+def test_a_body_that_is_cut_is_no_constant() -> None:
+    body = b"\x0a\x05\x01\x03\x00\x41\xff"
+    raw = b"\0asm\1\0\0\0\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00\x07\x05\x01\x01a\x00\x00" + body
+    assert parse_module(raw).constant("a") is None
+
+
+def test_a_constant_that_never_ends() -> None:
+    body = b"\x00\x41" + b"\xff" * 11
+    code = bytes([1, len(body)]) + body
+    raw = (
+        b"\0asm\1\0\0\0\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00\x07\x05\x01\x01a\x00\x00\x0a"
+        + bytes([len(code)])
+        + code
+    )
+    assert parse_module(raw).constant("a") is None

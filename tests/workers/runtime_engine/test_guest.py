@@ -319,3 +319,29 @@ def test_a_closed_guest_refuses(tmp_path: Path) -> None:
     guest.close()
     with pytest.raises(RuntimeError, match="closed"):
         guest.run(call(wasm(method("go", "")), "go"))
+
+
+def test_types_that_no_host_offers_are_named(guest: WasmGuest) -> None:
+    for fields, text in (
+        ('(import "env" "g" (global i32))', "Global(GlobalType { ty: I32, mutability: Const })"),
+        ('(import "env" "g" (global (mut i64)))', "Global(GlobalType { ty: I64, mutability: Var })"),
+        ('(import "env" "t" (table 1 funcref))', "Table(TableType { ty: FuncRef, minimum: 1, maximum: None })"),
+        ('(import "env" "t" (table 1 2 funcref))', "Table(TableType { ty: FuncRef, minimum: 1, maximum: Some(2) })"),
+        (
+            '(import "env" "m" (memory 1 2))',
+            "Memory(MemoryType { minimum: 1 pages, maximum: Some(2 pages), shared: false })",
+        ),
+    ):
+        kind, said = error_of(guest, bare(fields), "go")
+        assert kind is LinkError
+        assert said.endswith(f"unknown import. Expected {text}")
+
+
+def test_a_memory_of_no_pages(guest: WasmGuest) -> None:
+    code = bytes(
+        wat2wasm(
+            '(module (import "env" "log_utf8" (func $l (param i64))) (memory (export "memory") 0)'
+            '(func (export "go") (call $l (i64.const 0))))'
+        )
+    )
+    assert error_of(guest, code, "go") == (HostError, "invalid memory access")
