@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from node.context.owner.content import Opened, join_actions, open_delta, single_artifacts
+from node.context.owner.content import Opened, changed_by, join_actions, latest_time, open_delta, single_artifacts
 from node.context.owner.execute import guest_call, stage_outcome
 from node.context.owner.rows import ContextRows
 from node.context.owner.state import ContextState
@@ -201,6 +201,7 @@ class Applier:
         state.commit_delta(batch, delta, root)
         if entry is not None:
             self.owed[delta.id] = entry
+        state.time.observe(latest_time(changed_by(delta.payload)))
         self._applied(delta, root)
 
     def _applied(self, delta: CausalDelta, root: Hash) -> None:
@@ -227,6 +228,7 @@ class Applier:
         batch = Batch()
         stage_outcome(state, batch, outcome)
         state.commit(batch, meta=replace(state.meta, root_hash=root))
+        state.time.observe(latest_time(changed_by(payload)))
         state.counts["repaired entities"] += len(actions)
         state.host.notify(StateMutation(state.context_id, root))
         return root

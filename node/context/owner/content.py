@@ -65,8 +65,13 @@ def open_delta(delta: CausalDelta, now_ns: int) -> Opened:
     return Opened(actions, artifact_from_payload(delta.payload))
 
 
+def latest_time(actions: Iterable[Action]) -> int:
+    """The newest time of some actions in ns, 0 if they have none."""
+    return max((at for action in actions if (at := time_of(action)) is not None), default=0)
+
+
 def _check_times(of: str, actions: Iterable[Action], now_ns: int) -> None:
-    ahead = max((at for action in actions if (at := time_of(action)) is not None), default=0) - now_ns
+    ahead = latest_time(actions) - now_ns
     if ahead > MAX_DRIFT_NS:
         raise InvalidDelta(f"{of} writes {ahead / 1e9:.1f} s into the future; check the clocks of both nodes")
 
@@ -102,6 +107,11 @@ def new_delta(
     """A delta of this node."""
     made = tuple(actions)
     return CausalDelta(delta_id(parents, made), parents, payload_of(made), bytes(hlc), root, events)
+
+
+def changed_by(payload: bytes) -> tuple[Action, ...]:
+    """The actions of a payload that was judged before."""
+    return ACTIONS.decode(payload)
 
 
 def single_artifacts(payload: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from node.context.owner.content import new_delta, sign_own
+from node.context.owner.content import latest_time, new_delta, sign_own
 from node.context.owner.host import Runnable
 from node.context.owner.state import ContextState
 from node.dag.delta import CausalDelta, Link
@@ -95,6 +95,7 @@ class Executor:
                 f"the call changed the state of context {state.context_id} without producing actions; it was discarded"
             )
         actions = sign_own(outcome.artifact, executor, state.keys_of(executor))
+        state.time.observe(latest_time(actions))
         events = travelling(outcome.events, depth)
         delta = new_delta(state.dag.next_parents(), actions, self._clock.next(), root, events)
         stage_outcome(state, batch, outcome)
@@ -125,7 +126,7 @@ def guest_call(
         args=args,
         state=state.rows.state,
         private=state.rows.private,
-        now_ns=host.now_ns,
+        now_ns=state.time,
         random_bytes=host.random_bytes,
         services=host.services(state.context_id),
     )

@@ -8,12 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from node.codec import borsh
 from node.context.owner.host import Host, Runnable
 from node.context.owner.rows import ContextRows
+from node.context.owner.time import ContextTime
 from node.dag.delta import CausalDelta, Link
 from node.dag.store import DagStore
-from node.errors import ApplicationNotInstalled, ContextError, StateInconsistency, Unauthorized, UnknownContext
+from node.errors import (
+    ApplicationNotInstalled,
+    ContextError,
+    DecodeError,
+    StateInconsistency,
+    Unauthorized,
+    UnknownContext,
+)
 from node.primitives import ApplicationId, ContextId, DeltaId, Hash, PublicKey
+from node.storage.entities import EntityIndex
+from node.storage.keys import index_key, root_id
 from node.store.base import Batch, Store
 from node.store.values import ContextConfig, ContextIdentity, ContextMeta
 
@@ -51,6 +62,18 @@ class ContextState:
         self.config: ContextConfig | None = self.rows.config()
         self.members: dict[PublicKey, ContextIdentity] = self.rows.members()
         self._dag = None
+        self.time = ContextTime(self.host.now_ns, self._latest(), self._node())
+
+    def _latest(self) -> int:
+        """The root entity is saved last in every change, so nothing in the state is newer."""
+        raw = self.rows.state(index_key(root_id(self.context_id)))
+        try:
+            return 0 if raw is None else borsh.decode(EntityIndex, raw).metadata.updated_at
+        except DecodeError:
+            return 0
+
+    def _node(self) -> bytes:
+        return self.me() or self.context_id
 
     # committing
 

@@ -7,6 +7,7 @@ Source of the tree: core 0.10.0: crates/storage/src/index.rs, crates/node/src/sy
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from node.codec import borsh
 from node.context.owner.state import ContextState
 from node.primitives import EntityId
-from node.storage.entities import EntityIndex
+from node.storage.action import Action, Add, DeleteRef
+from node.storage.entities import ChildInfo, EntityIndex, Metadata
 from node.storage.keys import entry_key, index_key, root_id
 
 MAX_DEPTH: Final = 16
@@ -33,6 +35,29 @@ class StateNode(msgspec.Struct, frozen=True):
 
     index: EntityIndex
     data: bytes | None
+
+
+def actions_of(node: StateNode, chain: Sequence[EntityIndex]) -> list[Action]:
+    """What another replica must apply to hold ``node`` as it is here; ``chain`` runs from its parent to the root.
+
+    One Add for each row that the parent has of it. Two nodes that create the same entry at once keep two rows with
+    different ``created_at``, or one, depending on the order in which they heard of each other, and only the first row
+    is kept current; so the roots differ although all entries are equal. Applied in both directions, twice, these
+    actions give both sides all rows with the current hash. A tombstone becomes its deletion.
+    """
+    index = node.index
+    if index.deleted_at is not None:
+        return [DeleteRef(index.id, index.deleted_at, index.metadata)]
+    if node.data is None:
+        return []
+    ancestors = tuple(ChildInfo(link.id, link.full_hash, link.metadata) for link in chain)
+    rows = [row for row in chain[0].children or () if row.id == index.id] if chain else []
+    created = [row.metadata.created_at for row in rows] or [index.metadata.created_at]
+    return [Add(index.id, node.data, ancestors, _created(index.metadata, at)) for at in created]
+
+
+def _created(metadata: Metadata, at: int) -> Metadata:
+    return msgspec.structs.replace(metadata, created_at=at)
 
 
 class Tree:
