@@ -1,0 +1,1 @@
+"""The client of any Calimero node: HTTP and WebSocket, nothing else."""

@@ -1,0 +1,179 @@
+"""One node as its client sees it: contexts, applications, calls, events. Ids are base58 text on this side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from calimero_tui.client.http import Http
+from node.errors import Refused
+from node.primitives import ZERO_ROOT
+
+ADMIN = "/admin-api"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A context and the identity that this node has in it."""
+
+    context_id: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A context as a node lists it. ``heads`` are hex."""
+
+    id: str
+    application_id: str
+    root_hash: str
+    heads: tuple[str, ...]
+
+    @property
+    def initialised(self) -> bool:
+        return self.root_hash != str(ZERO_ROOT)
+
+
+class Node:
+    """The operations of a node, over its public API."""
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+
+    @property
+    def url(self) -> str:
+        return self.http.url
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    # -- node
+
+    async def health(self) -> str:
+        return str((await self.http.get(f"{ADMIN}/health"))["data"]["status"])
+
+    async def peer_count(self) -> int:
+        return int((await self.http.get(f"{ADMIN}/peers"))["count"])
+
+    # -- applications
+
+    async def install_path(self, path: str, *, metadata: bytes = b"") -> str:
+        """Install a file on the node's own machine; the application id."""
+        body = {"path": path, "metadata": list(metadata)}
+        return str((await self.http.post(f"{ADMIN}/install-dev-application", body))["data"]["applicationId"])
+
+    async def install_url(self, url: str, *, sha256: str | None = None, metadata: bytes = b"") -> str:
+        body = {"url": url, "hash": sha256, "metadata": list(metadata)}
+        return str((await self.http.post(f"{ADMIN}/install-application", body))["data"]["applicationId"])
+
+    async def applications(self) -> list[dict[str, Any]]:
+        return list((await self.http.get(f"{ADMIN}/applications"))["data"]["apps"])
+
+    async def uninstall(self, application_id: str) -> None:
+        await self.http.delete(f"{ADMIN}/applications/{application_id}")
+
+    # -- contexts
+
+    async def create_context(
+        self, application_id: str, *, init: object = None, protocol: str = "near", seed: str | None = None
+    ) -> Joined:
+        """``init`` are the arguments of the application's ``init`` (an object), or None for an empty one."""
+        args = json.dumps({} if init is None else init, separators=(",", ":")).encode()
+        body = {
+            "protocol": protocol,
+            "applicationId": application_id,
+            "contextSeed": seed,
+            "initializationParams": list(args),
+        }
+        return _joined((await self.http.post(f"{ADMIN}/contexts", body))["data"])
+
+    async def contexts(self) -> list[Context]:
+        return [_context(row) for row in (await self.http.get(f"{ADMIN}/contexts"))["data"]["contexts"]]
+
+    async def context(self, context_id: str) -> Context:
+        return _context((await self.http.get(f"{ADMIN}/contexts/{context_id}"))["data"])
+
+    async def delete_context(self, context_id: str) -> bool:
+        return bool((await self.http.delete(f"{ADMIN}/contexts/{context_id}"))["data"]["isDeleted"])
+
+    async def sync(self, context_id: str | None = None) -> None:
+        """Ask for a sync; the answer does not wait for it."""
+        await self.http.post(f"{ADMIN}/contexts/sync" + (f"/{context_id}" if context_id else ""))
+
+    # -- members
+
+    async def new_identity(self) -> str:
+        return str((await self.http.post(f"{ADMIN}/identity/context"))["data"]["publicKey"])
+
+    async def members(self, context_id: str) -> list[str]:
+        return list((await self.http.get(f"{ADMIN}/contexts/{context_id}/identities"))["data"]["identities"])
+
+    async def owned(self, context_id: str) -> list[str]:
+        return list((await self.http.get(f"{ADMIN}/contexts/{context_id}/identities-owned"))["data"]["identities"])
+
+    async def invite(self, context_id: str, inviter: str, invitee: str) -> str:
+        """The invitation text. Raises :class:`Refused` when the node does not know the context's registry entry."""
+        body = {"contextId": context_id, "inviterId": inviter, "inviteeId": invitee}
+        payload = (await self.http.post(f"{ADMIN}/contexts/invite", body))["data"]
+        if payload is None:
+            raise Refused(f"{self.url} does not know context {context_id}, so it cannot invite to it")
+        return str(payload)
+
+    async def join(self, invitation: str) -> Joined:
+        return _joined((await self.http.post(f"{ADMIN}/contexts/join", {"invitationPayload": invitation}))["data"])
+
+    # -- calls
+
+    async def call(
+        self, context_id: str, method: str, args: object, executor: str, substitute: Sequence[str] = ()
+    ) -> Any:
+        """Run a method; its decoded output. Raises :class:`Refused` with the node's error type as ``kind``."""
+        params = {
+            "contextId": context_id,
+            "method": method,
+            "argsJson": args,
+            "executorPublicKey": executor,
+            "substitute": list(substitute),
+        }
+        body = {"jsonrpc": "2.0", "id": "1", "method": "execute", "params": params}
+        answer = await self.http.post("/jsonrpc", body)
+        if "error" in answer:
+            raise call_error(answer["error"])
+        return answer["result"]["output"]
+
+
+def call_error(error: dict[str, Any]) -> Refused:
+    """A JSON-RPC error as an exception; an application's own error bytes are shown as the text that they are."""
+    kind, data = str(error.get("type", "error")), error.get("data")
+    text = data if isinstance(data, str) else json.dumps(data) if data else _MEANING.get(kind, kind)
+    return Refused(app_error(text), kind=kind)
+
+
+def app_error(text: str) -> str:
+    """``the method call returned an error: [34, 110, …]`` with the numbers decoded."""
+    prefix = "the method call returned an error: ["
+    if not (text.startswith(prefix) and text.endswith("]")):
+        return text
+    try:
+        decoded = bytes(int(number) for number in text[len(prefix) : -1].split(",")).decode()
+    except ValueError:
+        return text
+    return f"the method returned an error: {decoded}"
+
+
+_MEANING = {
+    "ContextNotFound": "the node does not know this context; `calimero context ls` shows those that it has",
+    "Uninitialized": "the context has no state on this node yet; it is still being fetched from a member",
+    "InternalError": "the node could not carry the call out; its log says why",
+}
+
+
+def _joined(data: dict[str, Any]) -> Joined:
+    return Joined(str(data["contextId"]), str(data["memberPublicKey"]))
+
+
+def _context(row: dict[str, Any]) -> Context:
+    heads = tuple(bytes(head).hex() for head in row.get("dagHeads") or ())
+    return Context(str(row["id"]), str(row["applicationId"]), str(row["rootHash"]), heads)

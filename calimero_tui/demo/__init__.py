@@ -1,0 +1,1 @@
+"""``calimero demo``: three nodes on this machine that run one application together."""
