@@ -30,6 +30,8 @@ __all__ = [
     "SyncWanted",
     "Tell",
     "Tick",
+    "Why",
+    "WhyWanted",
 ]
 
 
@@ -132,6 +134,14 @@ class SyncWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class WhyWanted:
+    """:class:`Why` answers it."""
+
+    context_id: ContextId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed."""
 
@@ -150,6 +160,7 @@ Event = (
     | ContextGone
     | KeysChanged
     | SyncWanted
+    | WhyWanted
     | Tick
 )
 
@@ -188,4 +199,13 @@ class SyncDone:
     reports: tuple[dict[str, str | int | float | bool | None], ...]
 
 
-Effect = Call | Credit | CloseStream | Tell | SyncDone
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The answer to :class:`WhyWanted`: JSON values, or why there are none."""
+
+    token: int
+    explanation: dict[str, object]
+    error: BaseException | None = None
+
+
+Effect = Call | Credit | CloseStream | Tell | SyncDone | Why

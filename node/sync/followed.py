@@ -92,6 +92,8 @@ class Followed:
         self.beat_soon = False
         """A heartbeat was wanted within the gap; the context's loop sends it."""
         self.last_sync = 0
+        self.due = 0
+        """When the next round is due without a reason."""
         self.not_before = 0
         """Reasons that can wait do so until then, after a round that left something pending."""
         self.rounds = 0

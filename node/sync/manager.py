@@ -32,12 +32,15 @@ from node.sync.events import (
     SyncDone,
     SyncWanted,
     Tick,
+    Why,
+    WhyWanted,
 )
 from node.sync.followed import Followed
 from node.sync.kernel import Ask, Kernel, Sleep
 from node.sync.ports import CloseSnapshot, Describe, Subscribe, Unsubscribe
 from node.sync.report import Field
 from node.sync.schedule import FIRST_RETRY, MAX_RETRY
+from node.sync.why import explain
 
 
 class SyncManager:
@@ -66,6 +69,7 @@ class SyncManager:
             ContextGone: self._on_context_gone,
             KeysChanged: self._on_keys,
             SyncWanted: self._on_wanted,
+            WhyWanted: self._on_why,
             Tick: lambda event: None,
         }
 
@@ -216,6 +220,17 @@ class SyncManager:
             await context.round_after(before[context.id])
         reports = [self._latest(context.id) for context in wanted]
         self._kernel.emit(SyncDone(token, tuple(reports)))
+
+    def _on_why(self, event: WhyWanted) -> None:
+        self._kernel.spawn(self._explain(event), "why")
+
+    async def _explain(self, event: WhyWanted) -> None:
+        try:
+            explanation = await explain(self.core, self.core.context(event.context_id))
+        except CalimeroError as error:
+            self._kernel.emit(Why(event.token, {}, error))
+        else:
+            self._kernel.emit(Why(event.token, dict(explanation)))
 
     def _latest(self, context_id: ContextId) -> dict[str, Field]:
         for of, report in self.core.history:

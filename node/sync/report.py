@@ -11,7 +11,7 @@ Field = str | int | float | bool | None
 
 @dataclass(slots=True)
 class Report:
-    """What a session did. ``outcome``: in sync, ahead, no state, moving, failed, or interrupted."""
+    """What a session did. ``outcome``: in sync, ahead, no state, waiting, moving, failed, or interrupted."""
 
     peer: str
     reason: str

@@ -32,18 +32,18 @@ PATIENT: Final = frozenset({"missing", "apply failed", "dropped", "key share fai
 
 async def follow(core: Core, context: Followed) -> None:
     """Sync the context for as long as the node follows it."""
-    due = core.kernel.now + core.rng.randrange(SECOND)
+    context.due = core.kernel.now + core.rng.randrange(SECOND)
     beat = core.kernel.now + core.settings.heartbeat
     while True:
         now = core.kernel.now
-        await context.wake.wait(min(due, beat, _soon(context), _ready_at(context, now)) - now)
+        await context.wake.wait(min(context.due, beat, _soon(context), _ready_at(context, now)) - now)
         context.wake.clear()
         now = core.kernel.now
         if now >= min(beat, _soon(context)):
             beat = now + core.settings.heartbeat
             await _heartbeat(core, context)
-        if now >= min(due, _ready_at(context, now)):
-            due = await _due(core, context)
+        if now >= min(context.due, _ready_at(context, now)):
+            context.due = await _due(core, context)
 
 
 def _ready_at(context: Followed, now: int) -> int:

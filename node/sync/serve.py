@@ -1,8 +1,8 @@
 """The responder: what this node answers on streams that peers open.
 
 One table says what each request needs. Roots and heads are told to whoever names a member, as every heartbeat tells
-them to the whole topic; state, deltas and blobs only to a peer that proved a member's identity since this node started. An
-error costs the peer an ``OpaqueError`` and nobody else anything.
+them to the whole topic; state, deltas and blobs only to a peer that proved a member's identity since this node started.
+An error costs the peer an ``OpaqueError`` and nobody else anything.
 Source of the loop: core 0.10.0: crates/node/src/sync/manager.rs.
 """
 

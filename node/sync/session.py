@@ -13,7 +13,7 @@ from node.primitives import DeltaId
 from node.sync import application, deltas, fetching, gossip, snapshot, tree
 from node.sync.core import Core
 from node.sync.followed import Followed
-from node.sync.kernel import SECOND, Ask
+from node.sync.kernel import SECOND, Ask, Sleep
 from node.sync.ports import Heads, UnknownDeltas
 from node.sync.report import Report
 from node.sync.strategy import Strategy, View, choose
@@ -21,6 +21,10 @@ from node.sync.streams import Link
 from node.sync.wire import DagHeadsRequest, DagHeadsResponse, Init
 
 HEADS_TIMEOUT: Final = 10 * SECOND
+
+SETTLE: Final = SECOND // 5
+SETTLE_LOOKS: Final = 25
+"""Five seconds without one more applied delta: what waits does not wait for the owner's time alone."""
 
 MAX_STEPS: Final = 8
 """Strategies tried in one session: each step must change what both sides have, and a peer that writes all the time
@@ -57,7 +61,8 @@ async def _refresh(core: Core, context: Followed) -> None:
 
 async def _steps(core: Core, context: Followed, link: Link, report: Report) -> None:
     absent: dict[DeltaId, None] = {}
-    for _ in range(MAX_STEPS):
+    steps = 0
+    while steps < MAX_STEPS:
         view = await look(core, context, link, absent)
         report.theirs, report.ours = view.theirs.root, view.ours.root
         rule = choose(view)
@@ -67,8 +72,23 @@ async def _steps(core: Core, context: Followed, link: Link, report: Report) -> N
         if ended is not None:
             report.outcome, report.detail = ended
             return
+        if rule.strategy is Strategy.WAIT:
+            if not await _settled(core, context, view.ours.pending):
+                report.outcome, report.detail = "waiting", f"{view.ours.pending} deltas cannot be applied yet"
+                return
+            continue
+        steps += 1
         await _act(core, context, link, report, view, rule.strategy, absent)
     report.outcome, report.detail = "moving", f"not settled after {MAX_STEPS} steps; the peer keeps changing"
+
+
+async def _settled(core: Core, context: Followed, pending: int) -> bool:
+    """Give the owner time to apply what is here; False when it gets nowhere."""
+    for _ in range(SETTLE_LOOKS):
+        await Sleep(SETTLE)
+        if (await core.read_heads(context)).pending < pending:
+            return True
+    return False
 
 
 def _ended(strategy: Strategy, because: str) -> tuple[str, str] | None:

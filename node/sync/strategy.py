@@ -23,6 +23,7 @@ class Strategy(StrEnum):
     IN_SYNC = "in sync"
     DELTAS = "deltas"
     TREE = "tree"
+    WAIT = "wait"
     AHEAD = "ahead"
 
 
@@ -43,6 +44,11 @@ class View:
     @property
     def equal_heads(self) -> bool:
         return _real(self.ours.heads) == _real(self.theirs.heads)
+
+    @property
+    def settling(self) -> bool:
+        """Deltas wait here although no parent is missing: the owner is at it, or their application is."""
+        return self.ours.pending > 0 and not self.ours.missing
 
     @property
     def wants_deltas(self) -> bool:
@@ -67,6 +73,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda v: v.ours.root.is_zero, Strategy.SNAPSHOT, "there is no state here"),
     Rule(lambda v: v.wants_deltas and not v.absent, Strategy.DELTAS, "deltas are missing here"),
     Rule(lambda v: v.equal_roots, Strategy.IN_SYNC, "the roots are equal"),
+    Rule(lambda v: v.settling, Strategy.WAIT, "deltas that are here are being applied"),
     Rule(lambda v: bool(v.absent), Strategy.TREE, "the peer does not have the deltas behind its state"),
     Rule(lambda v: v.equal_heads, Strategy.TREE, "the histories are equal and the states are not"),
     Rule(lambda v: True, Strategy.AHEAD, "everything of the peer is known here"),

@@ -52,6 +52,7 @@ __all__ = [
     "GetKeys",
     "GetRow",
     "GetTreeNodes",
+    "GetUnknown",
     "GovernanceQueued",
     "IdentityAnswer",
     "IdentityList",
@@ -96,6 +97,7 @@ __all__ = [
     "StatePage",
     "StoreSenderKey",
     "TreeNodes",
+    "UnknownDeltas",
     "UpdateContext",
     "UpgradeContext",
 ]
@@ -272,6 +274,17 @@ class DeltaBatch(Message, frozen=True):
     """Borsh ``CausalDelta`` per asked id, None where it is unknown."""
 
     deltas: list[bytes | None]
+
+
+class GetUnknown(Request["UnknownDeltas"], frozen=True):
+    """Which of these deltas are neither applied nor waiting here."""
+
+    context_id: ContextId
+    ids: list[DeltaId]
+
+
+class UnknownDeltas(Message, frozen=True):
+    ids: list[DeltaId]
 
 
 class ListPending(Request["PendingList"], frozen=True):
