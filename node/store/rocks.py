@@ -10,12 +10,22 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, RdictIter, WriteBatch, WriteBufferManager, WriteOptions
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    ColumnFamily,
+    Options,
+    Rdict,
+    RdictIter,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
 
 from node.errors import StorageError, StoreUnusable
 from node.store.base import Batch, Row
@@ -103,7 +113,7 @@ class RocksView:
     def _chunk(self, column: Column, prefix: bytes, start: bytes) -> list[Row]:
         iterator = self._iterators[column]
         iterator.seek(start)
-        return [row for row, _ in zip(_rows(iterator, prefix), range(CHUNK), strict=False)]
+        return [row for row, _ in zip(read_rows(iterator, prefix), range(CHUNK), strict=False)]
 
     def close(self) -> None:
         self._iterators.clear()
@@ -141,15 +151,10 @@ class RocksStore:
     def scan(self, column: Column, prefix: bytes = b"", start: bytes = b"") -> Iterator[Row]:
         iterator = self._families[column].iter()
         iterator.seek(max(prefix, start))
-        return _rows(iterator, prefix)
+        return read_rows(iterator, prefix)
 
     def commit(self, batch: Batch) -> None:
-        native, handles = WriteBatch(raw_mode=True), self._handles
-        for (column, key), value in batch.changes.items():
-            if value is None:
-                native.delete(key, handles[column])
-            else:
-                native.put(key, value, handles[column])
+        native = write_batch(batch, self._handles)
         try:
             self._database.write(native, self._write_options)
         except Exception as error:
@@ -171,7 +176,19 @@ class RocksStore:
         gc.collect()  # open views keep the lock of the directory; those nobody holds any more go now
 
 
-def _rows(iterator: RdictIter, prefix: bytes) -> Iterator[Row]:
+def write_batch(batch: Batch, handles: Mapping[Column, ColumnFamily]) -> WriteBatch:
+    """The engine's form of a batch."""
+    native = WriteBatch(raw_mode=True)
+    for (column, key), value in batch.changes.items():
+        if value is None:
+            native.delete(key, handles[column])
+        else:
+            native.put(key, value, handles[column])
+    return native
+
+
+def read_rows(iterator: RdictIter, prefix: bytes) -> Iterator[Row]:
+    """Rows from where an iterator stands while the keys begin with ``prefix``. Raises :class:`StorageError`."""
     while iterator.valid():
         key = bytes(iterator.key())
         if not key.startswith(prefix):

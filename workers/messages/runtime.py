@@ -29,18 +29,24 @@ __all__ = [
     "ApplyLeaves",
     "ApplyReport",
     "BeginInstall",
+    "BlameEntry",
     "BlobAnswer",
     "BlobList",
     "CloseSnapshot",
     "CommitContext",
+    "CompareDeltas",
     "ContextDescription",
     "ContextList",
     "DeleteContext",
     "DeltaBatch",
     "DeltaCommitted",
+    "DeltaDifference",
     "DeltaPage",
     "DescribeContext",
     "DropIdentity",
+    "EntryDifference",
+    "EntryList",
+    "EntryVersion",
     "Execute",
     "Executed",
     "FinishInstall",
@@ -93,6 +99,7 @@ __all__ = [
     "SnapshotHandle",
     "SnapshotRow",
     "SnapshotRows",
+    "StateAt",
     "StateChanged",
     "StatePage",
     "StoreSenderKey",
@@ -308,6 +315,54 @@ class DeltaPage(Message, frozen=True):
 
     deltas: list[DeltaRecord]
     next: DeltaId | None = None
+
+
+class EntryVersion(Record, frozen=True):
+    """An entry as one delta wrote it; ``data`` None: deleted. ``author`` None: not known here."""
+
+    entity: EntityId
+    data: bytes | None
+    at_ns: int
+    delta_id: DeltaId
+    author: PublicKey | None = None
+
+
+class StateAt(Request["EntryList"], frozen=True):
+    """Every entry as it was right after a delta (time travel); what a snapshot brought is not among them."""
+
+    context_id: ContextId
+    delta_id: DeltaId
+
+
+class BlameEntry(Request["EntryList"], frozen=True):
+    """Every write of one entry, the one that holds now first."""
+
+    context_id: ContextId
+    entity: EntityId
+
+
+class EntryList(Message, frozen=True):
+    entries: list[EntryVersion]
+
+
+class EntryDifference(Record, frozen=True):
+    """An entry that differs; None on a side where it is not there at all."""
+
+    entity: EntityId
+    before: EntryVersion | None
+    after: EntryVersion | None
+
+
+class CompareDeltas(Request["DeltaDifference"], frozen=True):
+    """The entries whose bytes differ between the states at two deltas."""
+
+    context_id: ContextId
+    old: DeltaId
+    new: DeltaId
+
+
+class DeltaDifference(Message, frozen=True):
+    entries: list[EntryDifference]
 
 
 class DeltaCommitted(Note, frozen=True):

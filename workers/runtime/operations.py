@@ -14,8 +14,11 @@ from node.context.owner import lifecycle
 from node.context.owner.apply import RELEASE_SLICE
 from node.context.owner.host import Runnable
 from node.context.owner.owner import ContextOwner
+from node.context.owner.past import Past
 from node.context.owner.snapshot import page
+from node.dag.history import Difference, Version
 from node.errors import ApplicationNotInstalled, CalimeroError, DecodeError, InvalidDelta
+from node.primitives import EntityId
 from workers.messages import runtime as m
 from workers.messages.base import Done, Message, Request
 from workers.messages.records import ApplicationRecord, DeltaRecord, Heads
@@ -206,6 +209,12 @@ def get_deltas(worker: RuntimeWorker, op: m.GetDeltas) -> m.DeltaBatch:
     return m.DeltaBatch(worker.contexts.get(op.context_id).wire_deltas(op.ids))
 
 
+@serves(m.GetUnknown)
+def get_unknown(worker: RuntimeWorker, op: m.GetUnknown) -> m.UnknownDeltas:
+    dag = worker.contexts.get(op.context_id).state.dag
+    return m.UnknownDeltas([delta_id for delta_id in op.ids if delta_id not in dag])
+
+
 @serves(m.ListPending)
 def list_pending(worker: RuntimeWorker, op: m.ListPending) -> m.PendingList:
     return m.PendingList([convert.pending_record(item) for item in worker.contexts.get(op.context_id).pending()])
@@ -221,6 +230,34 @@ def list_deltas(worker: RuntimeWorker, op: m.ListDeltas) -> m.DeltaPage:
 def _listed(owner: ContextOwner, delta: Any) -> DeltaRecord:
     origin = owner.state.rows.origin(delta.id)
     return convert.delta_record(delta, origin.author if origin else None, listing=True)
+
+
+@serves(m.StateAt)
+def state_at(worker: RuntimeWorker, op: m.StateAt) -> m.EntryList:
+    past = worker.contexts.get(op.context_id).past
+    return m.EntryList([_version(past, entity, v) for entity, v in sorted(past.entries(op.delta_id).items())])
+
+
+@serves(m.BlameEntry)
+def blame_entry(worker: RuntimeWorker, op: m.BlameEntry) -> m.EntryList:
+    past = worker.contexts.get(op.context_id).past
+    return m.EntryList([_version(past, op.entity, version) for version in past.writes(op.entity)])
+
+
+@serves(m.CompareDeltas)
+def compare_deltas(worker: RuntimeWorker, op: m.CompareDeltas) -> m.DeltaDifference:
+    past = worker.contexts.get(op.context_id).past
+    return m.DeltaDifference([_difference(past, row) for row in past.difference(op.old, op.new)])
+
+
+def _difference(past: Past, row: Difference) -> m.EntryDifference:
+    before = None if row.before is None else _version(past, row.entity, row.before)
+    after = None if row.after is None else _version(past, row.entity, row.after)
+    return m.EntryDifference(row.entity, before, after)
+
+
+def _version(past: Past, entity: EntityId, version: Version) -> m.EntryVersion:
+    return m.EntryVersion(entity, version.data, version.at_ns, version.delta_id, past.author(version.delta_id))
 
 
 def _bounded(limit: int) -> int:

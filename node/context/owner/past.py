@@ -14,8 +14,7 @@ from node.context.owner.state import ContextState
 from node.dag.delta import CausalDelta
 from node.dag.history import Change, Difference, Entries, Version, blame, diff, state_at
 from node.errors import NotFound
-from node.primitives import DeltaId, EntityId
-from node.store.values import DeltaOrigin
+from node.primitives import DeltaId, EntityId, PublicKey
 
 
 class Past:
@@ -47,10 +46,14 @@ class Past:
         """Entries whose bytes differ between two deltas. Raises :class:`NotFound`."""
         return diff(self._state.dag, old, new, self.changes)
 
-    def writes(self, entity: EntityId) -> list[tuple[Version, DeltaOrigin | None]]:
-        """Every write of an entry with its author, the one that holds now first."""
-        versions = blame(self._state.dag, entity, self._state.dag.heads, self.changes)
-        return [(version, self._state.rows.origin(version.delta_id)) for version in versions]
+    def writes(self, entity: EntityId) -> list[Version]:
+        """Every write of an entry, the one that holds now first."""
+        return blame(self._state.dag, entity, self._state.dag.heads, self.changes)
+
+    def author(self, delta_id: DeltaId) -> PublicKey | None:
+        """Who made a delta; None if a stream brought it, which does not say."""
+        origin = self._state.rows.origin(delta_id)
+        return None if origin is None else origin.author
 
     def changes(self, delta_id: DeltaId) -> Iterable[Change]:
         """The entries that a delta wrote; none for what a snapshot brought."""

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from node.codec import borsh
+from node.context.owner.clock import ContextTime
 from node.context.owner.host import Host, Runnable
 from node.context.owner.rows import ContextRows
-from node.context.owner.clock import ContextTime
 from node.dag.delta import CausalDelta, Link
 from node.dag.store import DagStore
 from node.errors import (

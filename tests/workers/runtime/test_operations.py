@@ -147,6 +147,33 @@ def test_the_history_is_listed_newest_first(alice: Peer) -> None:
         alice.ask(m.ListDeltas(CONTEXT, DeltaId(b"\5" * 32), 1))
 
 
+def test_the_past_can_be_read_and_compared(alice: Peer, bob: Peer) -> None:
+    """Time travel, difference and blame over the entries that deltas carry."""
+    alice.run("set", key="a", value="1")
+    alice.give(bob, alice.deltas())
+    bob.run("set", key="a", value="2")
+    (second,) = bob.deltas()
+    bob.give(alice, [second])
+    first = alice.ask(m.ListDeltas(CONTEXT)).deltas[1].id
+    (row,) = [
+        row
+        for row in alice.ask(m.CompareDeltas(CONTEXT, first, second.id)).entries
+        if row.after is not None and b"2" in (row.after.data or b"")[:20]
+    ]
+    assert row.before is not None
+    assert row.after is not None
+    assert (row.before.author, row.after.author) == (alice.public, bob.public)
+    then = {entry.entity: entry for entry in alice.ask(m.StateAt(CONTEXT, first)).entries}
+    assert then[row.entity] == row.before
+    writes = alice.ask(m.BlameEntry(CONTEXT, row.entity)).entries
+    assert [(entry.delta_id, entry.author) for entry in writes] == [
+        (second.id, bob.public),
+        (first, alice.public),
+    ]
+    with pytest.raises(NotFound):
+        alice.ask(m.StateAt(CONTEXT, DeltaId(b"\5" * 32)))
+
+
 # snapshots
 
 
