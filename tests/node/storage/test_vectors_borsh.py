@@ -14,7 +14,7 @@ from node.storage.delta import Actions, CausalDelta, Comparisons, decode_artifac
 from node.storage.entities import FROZEN, Metadata, StorageType, User
 from node.storage.hlc import ZERO, HybridClock, HybridTimestamp, clock_id
 from node.storage.keys import STATE_ENTRY, collection_id, entry_id, entry_key, index_key, root_id
-from tests.vectors.storage import A1, A2, A3, A4, C, S, T, digest, md, text
+from tests.vectors.storage import A1, A2, A3, A4, C, S, T, X, digest, md, text
 
 ITEMS = collection_id("items")
 FROZEN_F = collection_id("__frozen_storage_f")
@@ -27,6 +27,14 @@ KEYS = {
     "map items": (ITEMS, "2c28bb6706f1dff0b461c6b9b7d3be01d402ee789a66759cde0a34c6a1e2329a"),
     "entry a": (entry_id(ITEMS, b"a"), "f4f215ebca170b0fc7674ea852ba6de9865d346dedeae7e0bec9293d7011c43f"),
     "entry b": (entry_id(ITEMS, b"b"), "4b3dfa624e6e7b4d6e36efcfaa6403c9c86ca8de88835822a5c878d073028f6c"),
+    "counter n, executor X": (
+        entry_id(collection_id("__counter_internal_n_positive"), X.hex().encode()),
+        "c8bf9ece1bf886a3c701656a2e570963f4494d63c8859ea883f61bcacb268c92",
+    ),
+    "user storage u, owner X": (
+        entry_id(collection_id("__user_storage_u"), X),
+        "a2b38667617823c8720fc74ccb8fc5fa803ee1ea9ffae5a2b1a90b84d882053e",
+    ),
     "vector v": (collection_id("v"), "f6f9ab1e28267684119aa43783468233de4cb20aad105cc437854615e1b7571e"),
     "frozen f": (FROZEN_F, "9b77038453f25eb12f9fc3caff9e2a4478bcf3afb657cc40b81c91c22d9d4d06"),
 }
@@ -59,7 +67,7 @@ BORSH: dict[str, tuple[object, object, str]] = {
     "a1": (
         Action,
         A1,
-        "00 [01×32] 02000000aabb01000000 [02×32] [03×32]"
+        text("00 [01×32] 02000000aabb01000000 [02×32] [03×32]").hex()
         + "04000000000000000500000000000000000000"
         + "06000000000000000700000000000000000000",
     ),
