@@ -16,7 +16,7 @@ from pathlib import Path
 
 from wasmtime import wat2wasm
 
-from node.errors import FunctionCallError
+from node.errors import FunctionCallError, StorageError
 from node.runtime.config import RuntimeConfig
 from node.runtime.host.table import TABLE, HostFunction
 from tests.node.runtime.machine import FakeServices
@@ -134,7 +134,7 @@ class Fuzzer:
 
 def unforeseen(error: FunctionCallError | None) -> bool:
     """A Python exception that a host function did not mean to raise; the engine keeps it as the cause."""
-    return error is not None and error.__cause__ is not None and not isinstance(error.__cause__, UnicodeDecodeError)
+    return error is not None and not isinstance(error.__cause__, UnicodeDecodeError | StorageError | type(None))
 
 
 def main(arguments: list[str]) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.errors import ExecutionError, FunctionCallError
+from node.errors import ExecutionError, FunctionCallError, HostError, StorageError
 from node.events import AppEvent
 from node.primitives import Hash
 from node.runtime import faults
 from node.runtime.blobs import CreatedBlob, OpenedBlob
 from node.runtime.call import SYNC_NEXT, ContextMutation, GuestCall, Outcome, Proposal, XCall
 from node.runtime.diagnosis import where_sync_stopped
+from node.runtime.journal import Journal
 from node.runtime.limits import MAX_METHOD_NAME
 from node.runtime.memory import GuestMemory
 from node.runtime.overlay import Overlay
@@ -38,9 +39,13 @@ def check_method_name(name: str) -> None:
 
 
 class VMLogic:
-    """State of one execution. ``memory`` is attached after instantiation, before the first exported function runs."""
+    """State of one execution. ``memory`` is attached after instantiation, before the first exported function runs.
+
+    ``journal`` is the host's storage engine of this call, made when a host function first needs it.
+    """
 
     __slots__ = (
+        "_journal",
         "approvals",
         "artifact",
         "blob_bytes",
@@ -80,24 +85,54 @@ class VMLogic:
         self.root_hash: Hash | None = None
         self.artifact = b""
         self.committed = False
+        self._journal: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            self._journal = Journal(self.call, self.state)
+        return self._journal
 
     def finish(self, error: FunctionCallError | None = None, fuel: int = 0) -> Outcome:
         """Close what is open and give the outcome. Without a root hash, or with an error, nothing is to be written."""
         self._drop_blobs()
-        if error is None and self.returned is not None and not self.returned[0]:
-            error = ExecutionError(self.returned[1])
-        if error is not None:
-            if self.call.method == SYNC_NEXT:
-                self.logs.append(where_sync_stopped(self.call.args, self.call.context_id, self.state))
-            return Outcome(error=error, logs=self.logs, fuel=fuel)
+        error = error or self._settle()
+        if error is None:
+            return self._good(fuel)
+        if self.call.method == SYNC_NEXT:
+            self.logs.append(where_sync_stopped(self.call.args, self.call.context_id, self.state))
+        return Outcome(error=error, logs=self.logs, fuel=fuel)
+
+    def _settle(self) -> FunctionCallError | None:
+        """Write the storage engine's tree to the overlay, and take the artifact of *all* actions of a flushed call.
+
+        JavaScript apps flush before they persist their root document; the reference loses those later actions to
+        whatever runs next on the same thread.
+        """
+        if self.returned is not None and not self.returned[0]:
+            return ExecutionError(self.returned[1])
+        if self._journal is None or self.root_hash is None:
+            return None
+        try:
+            artifact = self._journal.close()
+        except StorageError as error:
+            return faults.host_panic(f"failed to serialize causal delta: {error}")
+        except HostError as error:
+            return error
+        if artifact is not None:
+            self.artifact, self.root_hash = artifact, self._journal.root_hash()
+        return None
+
+    def _good(self, fuel: int) -> Outcome:
+        writes = self.root_hash is not None
         return Outcome(
             returns=self.returned[1] if self.returned is not None else None,
             logs=self.logs,
             events=self.events,
             root_hash=self.root_hash,
             artifact=self.artifact,
-            writes=self.state.writes if self.root_hash is not None else {},
-            private_writes=self.private.writes if self.private is not None and self.root_hash is not None else {},
+            writes=self.state.writes if writes else {},
+            private_writes=self.private.writes if self.private is not None and writes else {},
             xcalls=self.xcalls,
             mutations=self.mutations,
             proposals=[

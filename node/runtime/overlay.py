@@ -41,6 +41,16 @@ class Overlay:
             self._rows[key] = value
         return value
 
+    def get(self, key: bytes) -> bytes | None:
+        """As :meth:`read`; with :meth:`put` and :meth:`remove` the rows that the storage engine works on."""
+        return self.read(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self.write(key, value)
+
+    def remove(self, key: bytes) -> None:
+        self.write(key, None)
+
     def touched(self, key: bytes) -> bool:
         """Whether the guest has read or written the row (as far as reads are remembered)."""
         return key in self._rows

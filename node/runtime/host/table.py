@@ -7,75 +7,31 @@ Source: core 0.10.0: crates/runtime/src/logic/imports.rs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 from node.runtime.host import blobs, context, events, governance, root, storage, system, utility
+from node.runtime.host.declare import MODULE, REGISTER, HostFunction, WasmType, row
+from node.runtime.host.js_table import DOCUMENTS, JS_COLLECTIONS
 
-Kind = Literal[
-    "buffer", "buffer_mut", "location", "event", "xcall", "value", "optional", "register", "u64", "pointer", "flag"
-]
-"""``buffer`` and the like: address of that descriptor; ``optional``: of a Buffer, or 0; ``pointer``: a raw address."""
-
-WasmType = Literal["i32", "i64"]
-
-MODULE: Final = "env"
-
-
-@dataclass(frozen=True)
-class HostFunction:
-    """One import of module ``env``. ``params`` are ``name: kind``; ``limits`` name constants of node.runtime.limits."""
-
-    name: str
-    group: str
-    params: tuple[tuple[str, Kind], ...]
-    result: WasmType | None
-    call: Callable[..., int | None]
-    doc: str
-    limits: tuple[str, ...] = ()
-
-    @cached_property
-    def wasm_params(self) -> tuple[WasmType, ...]:
-        return tuple("i32" if kind == "flag" else "i64" for _, kind in self.params)
-
-    @cached_property
-    def wasm_results(self) -> tuple[WasmType, ...]:
-        return (self.result,) if self.result else ()
-
-
-def _row(
-    group: str, call: Callable[..., int | None], params: str, result: WasmType | None, doc: str, *limits: str
-) -> HostFunction:
-    """``params`` as ``"key:buffer register"``; a parameter without a kind is its own kind."""
-    pairs = [part.partition(":") for part in params.split()]
-    kinds: tuple[tuple[str, Kind], ...] = tuple((name, kind or name) for name, _, kind in pairs)  # type: ignore[misc]
-    return HostFunction(call.__name__, group, kinds, result, call, doc, limits)
-
-
-_REGISTER: Final = ("MAX_REGISTERS", "MAX_REGISTER_SIZE", "MAX_REGISTERS_CAPACITY")
 _KEY: Final = ("MAX_STORAGE_KEY", "STATE_KEY_LENGTH")
 _WRITTEN: Final = ("MAX_STORAGE_VALUE", "MAX_WRITTEN_ROWS", "MAX_WRITTEN_BYTES")
 _EVENT: Final = ("MAX_EVENTS", "MAX_EVENT_KIND", "MAX_EVENT_DATA")
 
 _SYSTEM: Final = (
-    _row("control", system.panic, "location", None, "End the call: `explicit panic` at the location."),
-    _row("control", system.panic_utf8, "message:buffer location", None, "End the call with a message and location."),
-    _row("registers", system.register_len, "register", "i64", "Length of the register, 2^64-1 if it was never set."),
-    _row(
+    row("control", system.panic, "location", None, "End the call: `explicit panic` at the location."),
+    row("control", system.panic_utf8, "message:buffer location", None, "End the call with a message and location."),
+    row("registers", system.register_len, "register", "i64", "Length of the register, 2^64-1 if it was never set."),
+    row(
         "registers",
         system.read_register,
         "register target:buffer_mut",
         "i32",
         "Copy the register. 1 = copied, 0 = the target's length is not exactly the register's, nothing is written.",
     ),
-    _row("input and output", system.context_id, "register", None, "Register := the 32-byte context id.", *_REGISTER),
-    _row(
-        "input and output", system.executor_id, "register", None, "Register := the executor's public key.", *_REGISTER
-    ),
-    _row("input and output", system.input, "register", None, "Register := the bytes of the arguments.", *_REGISTER),
-    _row(
+    row("input and output", system.context_id, "register", None, "Register := the 32-byte context id.", *REGISTER),
+    row("input and output", system.executor_id, "register", None, "Register := the executor's public key.", *REGISTER),
+    row("input and output", system.input, "register", None, "Register := the bytes of the arguments.", *REGISTER),
+    row(
         "input and output",
         system.value_return,
         "value",
@@ -83,7 +39,7 @@ _SYSTEM: Final = (
         "Set the result, Ok (tag 0) or Err (tag 1). The last call counts; the guest goes on.",
         "MAX_RETURN",
     ),
-    _row(
+    row(
         "input and output",
         system.log_utf8,
         "message:buffer",
@@ -92,7 +48,7 @@ _SYSTEM: Final = (
         "MAX_LOGS",
         "MAX_LOG_SIZE",
     ),
-    _row(
+    row(
         "input and output",
         system.js_std_d_print,
         "context:u64 address:pointer length:u64",
@@ -104,8 +60,8 @@ _SYSTEM: Final = (
 )
 
 _EVENTS: Final = (
-    _row("events", events.emit, "event", None, "Queue an event for subscribers.", *_EVENT),
-    _row(
+    row("events", events.emit, "event", None, "Queue an event for subscribers.", *_EVENT),
+    row(
         "events",
         events.emit_with_handler,
         "event handler:optional",
@@ -114,7 +70,7 @@ _EVENTS: Final = (
         *_EVENT,
         "MAX_EVENT_HANDLER",
     ),
-    _row(
+    row(
         "cross-context calls",
         events.xcall,
         "call:xcall",
@@ -127,7 +83,7 @@ _EVENTS: Final = (
 )
 
 _ROOT: Final = (
-    _row(
+    row(
         "commit and root",
         root.commit,
         "root_hash:buffer artifact:buffer",
@@ -138,16 +94,16 @@ _ROOT: Final = (
 )
 
 _STORAGE: Final = (
-    _row(
+    row(
         "storage",
         storage.storage_read,
         "key:buffer register",
         "i32",
         "1 and the register := value, or 0. Keys are padded with zeros to 32 bytes; a longer one is absent.",
         *_KEY,
-        *_REGISTER,
+        *REGISTER,
     ),
-    _row(
+    row(
         "storage",
         storage.storage_write,
         "key:buffer value:buffer register",
@@ -156,7 +112,7 @@ _STORAGE: Final = (
         *_KEY,
         *_WRITTEN,
     ),
-    _row(
+    row(
         "storage",
         storage.storage_remove,
         "key:buffer register",
@@ -164,7 +120,7 @@ _STORAGE: Final = (
         "Delete a row. 1 and the register := old value, or 0 when there was none.",
         *_KEY,
     ),
-    _row(
+    row(
         "private storage",
         storage.private_storage_read,
         "key:buffer register",
@@ -172,7 +128,7 @@ _STORAGE: Final = (
         "As `storage_read` on rows that never leave the node; 0 where there are none.",
         *_KEY,
     ),
-    _row(
+    row(
         "private storage",
         storage.private_storage_write,
         "key:buffer value:buffer",
@@ -181,7 +137,7 @@ _STORAGE: Final = (
         *_KEY,
         *_WRITTEN,
     ),
-    _row(
+    row(
         "private storage",
         storage.private_storage_remove,
         "key:buffer register",
@@ -192,17 +148,17 @@ _STORAGE: Final = (
 )
 
 _UTILITY: Final = (
-    _row(
+    row(
         "utility",
         utility.fetch,
         "url:buffer method:buffer headers:buffer body:buffer register",
         "i32",
         "Off, as in the reference: register := a text that says so, and 1. The arguments are not read.",
-        *_REGISTER,
+        *REGISTER,
     ),
-    _row("utility", utility.random_bytes, "target:buffer_mut", None, "Fill the buffer with random bytes."),
-    _row("utility", utility.time_now, "target:buffer_mut", None, "Unix time in nanoseconds, u64 in 8 bytes."),
-    _row(
+    row("utility", utility.random_bytes, "target:buffer_mut", None, "Fill the buffer with random bytes."),
+    row("utility", utility.time_now, "target:buffer_mut", None, "Unix time in nanoseconds, u64 in 8 bytes."),
+    row(
         "utility",
         utility.ed25519_verify,
         "signature:buffer public_key:buffer message:buffer",
@@ -212,7 +168,7 @@ _UTILITY: Final = (
 )
 
 _GOVERNANCE: Final = (
-    _row(
+    row(
         "governance",
         governance.send_proposal,
         "actions:buffer target:buffer_mut",
@@ -220,12 +176,12 @@ _GOVERNANCE: Final = (
         "Queue a proposal (Borsh actions); its random id goes into the 32-byte target.",
         "MAX_PROPOSALS",
     ),
-    _row("governance", governance.approve_proposal, "id:buffer", None, "Queue an approval.", "MAX_PROPOSALS"),
+    row("governance", governance.approve_proposal, "id:buffer", None, "Queue an approval.", "MAX_PROPOSALS"),
 )
 
 _BLOBS: Final = (
-    _row("blobs", blobs.blob_create, "", "i64", "Start a new blob; its descriptor.", "MAX_BLOB_HANDLES"),
-    _row(
+    row("blobs", blobs.blob_create, "", "i64", "Start a new blob; its descriptor.", "MAX_BLOB_HANDLES"),
+    row(
         "blobs",
         blobs.blob_write,
         "fd:u64 data:buffer",
@@ -234,14 +190,14 @@ _BLOBS: Final = (
         "MAX_BLOB_CHUNK",
         "MAX_BLOB_BYTES",
     ),
-    _row(
+    row(
         "blobs",
         blobs.blob_close,
         "fd:u64 target:buffer_mut",
         "i32",
         "Finish a new blob, or close one that is read; its id goes into the 32-byte target. Always 1.",
     ),
-    _row(
+    row(
         "blobs",
         blobs.blob_open,
         "id:buffer",
@@ -249,7 +205,7 @@ _BLOBS: Final = (
         "Open a blob for reading, whether it exists or not.",
         "MAX_BLOB_HANDLES",
     ),
-    _row(
+    row(
         "blobs",
         blobs.blob_read,
         "fd:u64 target:buffer_mut",
@@ -257,7 +213,7 @@ _BLOBS: Final = (
         "The next bytes of the blob; fewer than asked for only at its end, 0 after it.",
         "MAX_BLOB_CHUNK",
     ),
-    _row(
+    row(
         "blobs",
         blobs.blob_announce_to_context,
         "id:buffer context:buffer",
@@ -267,16 +223,16 @@ _BLOBS: Final = (
 )
 
 _CONTEXT: Final = (
-    _row("context", context.context_is_member, "public_key:buffer", "i32", "1 = a member, 0 = not, or during `init`."),
-    _row(
+    row("context", context.context_is_member, "public_key:buffer", "i32", "1 = a member, 0 = not, or during `init`."),
+    row(
         "context",
         context.context_members,
         "register",
         None,
         "Register := Borsh Vec<[u8; 32]> of the members in ascending order.",
-        *_REGISTER,
+        *REGISTER,
     ),
-    _row(
+    row(
         "context",
         context.context_resolve_alias,
         "alias:buffer register",
@@ -284,7 +240,7 @@ _CONTEXT: Final = (
         "1 and the register := public key of the alias in this context, or 0.",
         "MAX_ALIAS",
     ),
-    _row(
+    row(
         "context",
         context.context_create,
         "protocol:buffer application:buffer args:buffer alias:optional",
@@ -293,12 +249,16 @@ _CONTEXT: Final = (
         "MAX_MUTATIONS",
         "MAX_ALIAS",
     ),
-    _row("context", context.context_delete, "id:buffer", None, "Queue the deletion of this context.", "MAX_MUTATIONS"),
-    _row("context", context.context_add_member, "public_key:buffer", None, "Queue an invitation.", "MAX_MUTATIONS"),
-    _row("context", context.context_remove_member, "public_key:buffer", None, "Queue a removal.", "MAX_MUTATIONS"),
+    row("context", context.context_delete, "id:buffer", None, "Queue the deletion of this context.", "MAX_MUTATIONS"),
+    row("context", context.context_add_member, "public_key:buffer", None, "Queue an invitation.", "MAX_MUTATIONS"),
+    row("context", context.context_remove_member, "public_key:buffer", None, "Queue a removal.", "MAX_MUTATIONS"),
 )
 
 TABLE: Final[dict[str, HostFunction]] = {
-    row.name: row for row in (*_SYSTEM, *_EVENTS, *_ROOT, *_STORAGE, *_UTILITY, *_GOVERNANCE, *_BLOBS, *_CONTEXT)
+    function.name: function
+    for group in (_SYSTEM, _EVENTS, _ROOT, DOCUMENTS, _STORAGE, _UTILITY, _GOVERNANCE, _BLOBS, _CONTEXT, JS_COLLECTIONS)
+    for function in group
 }
 """Every host function by name."""
+
+__all__ = ["MODULE", "TABLE", "HostFunction", "WasmType"]

@@ -100,7 +100,7 @@ class Machine:
         private: Reader | None = None,
         services: FakeServices | None = None,
         executor: PublicKey = EXECUTOR,
-        seed: int = 0,
+        seed: int = 16,
         now: int = NOW,
     ) -> None:
         self.memory = bytearray(size)
