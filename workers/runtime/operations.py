@@ -300,7 +300,7 @@ def put_snapshot_rows(worker: RuntimeWorker, op: m.PutSnapshotRows) -> Done:
 @serves(m.FinishInstall)
 def finish_install(worker: RuntimeWorker, op: m.FinishInstall) -> Heads:
     owner = worker.contexts.get(op.context_id)
-    view = owner.finish_install()
+    view = owner.finish_install(RELEASE_SLICE)
     worker.look_after(owner)
     worker.state_changed(owner)
     return convert.heads_record(view)
@@ -337,7 +337,7 @@ def inspect_state(worker: RuntimeWorker, op: m.InspectState) -> m.StatePage:
 @serves(m.PutApplication)
 def put_application(worker: RuntimeWorker, op: m.PutApplication) -> Done:
     _install(worker, op.application)
-    worker.retry()
+    worker.retry(now=True)
     return DONE
 
 
@@ -363,7 +363,7 @@ def remove_application(worker: RuntimeWorker, op: m.RemoveApplication) -> Done:
 def put_blobs(worker: RuntimeWorker, op: m.PutBlobs) -> Done:
     """The bytecode that a waiting delta needs may be among them."""
     worker.rows.put_blobs(op.blobs)
-    worker.retry()
+    worker.retry(now=True)
     return DONE
 
 

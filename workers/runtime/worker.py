@@ -42,6 +42,9 @@ XCALL_BREADTH: Final = 8
 XCALL_DEPTH: Final = 3
 """How far such calls may lead on: with the breadth at most 584 executions follow one call."""
 
+MAX_SKIPPED: Final = 63
+"""Most rounds of retries that a context is passed over: with 5 s a round it is tried every 5 minutes at the least."""
+
 Tell = Callable[[str, Note], bool]
 """Hands a note to a peer by name; False: it was away or did not keep up."""
 
@@ -88,6 +91,7 @@ class RuntimeWorker:
         self._blob_dir = blob_dir
         self._xcalls: deque[QueuedCall] = deque()
         self._busy: dict[ContextId, None] = {}
+        self._patience: dict[ContextId, tuple[int, int]] = {}
         self._shards = shards
         self.on_work: Callable[[], None] = _nothing
         """Called when there is something for :meth:`work`."""
@@ -116,8 +120,8 @@ class RuntimeWorker:
                 _log.error("context %s cannot be served: %s", context_id, error)
                 continue
             recovered.append(context_id)
-            if owner.busy or owner.heads().pending:
-                self._later(context_id)
+            owner.resume(0)
+            self.look_after(owner)
         return recovered
 
     # work between requests
@@ -144,12 +148,29 @@ class RuntimeWorker:
             self.counts["background failures"] += 1
             _log.warning("background work of context %s failed: %s", context_id, error)
 
-    def retry(self) -> None:
-        """Try again what waits for an application, a state or a disk. Called from time to time."""
+    def retry(self, *, now: bool = False) -> None:
+        """Try again what waits for an application, a state or a disk. Called from time to time; a context in which
+        nothing comes of it is left alone for ever more rounds, except when something arrived (``now``)."""
         for owner in self.contexts.loaded():
-            if owner.state.dag_loaded and owner.state.dag.pending_count:
-                owner.resume(RELEASE_SLICE)
-                self.look_after(owner)
+            if not owner.state.dag_loaded or not owner.state.dag.pending_count:
+                self._patience.pop(owner.context_id, None)
+            elif now or self._is_due(owner.context_id):
+                self._retry(owner)
+
+    def _is_due(self, context_id: ContextId) -> bool:
+        left, skipped = self._patience.get(context_id, (0, 0))
+        if left:
+            self._patience[context_id] = (left - 1, skipped)
+        return not left
+
+    def _retry(self, owner: ContextOwner) -> None:
+        _, skipped = self._patience.get(owner.context_id, (0, 0))
+        if owner.resume(RELEASE_SLICE):
+            self._patience.pop(owner.context_id, None)
+        else:
+            skipped = min(2 * skipped + 1, MAX_SKIPPED)
+            self._patience[owner.context_id] = (skipped, skipped)
+        self.look_after(owner)
 
     def look_after(self, owner: ContextOwner) -> None:
         """Come back to a context that has work left."""

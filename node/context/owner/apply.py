@@ -40,6 +40,10 @@ from node.store.values import DeltaOrigin, OutboxEntry
 RELEASE_SLICE: Final = 64
 """Waiting deltas applied in one go before the worker looks at its channels again: at 10 ms each 0.6 s."""
 
+FEED_ATTEMPTS: Final = 8
+"""Applies of one delta that its arrival may cause; afterwards only time does, so that sending a bad delta again and
+again costs the sender more than us."""
+
 NOT_THE_DELTA: Final = (CompilationError, LinkError, MethodResolutionError)
 """Errors of a guest that say nothing about the delta: trying its actions one by one cannot help."""
 
@@ -106,7 +110,7 @@ class Applier:
         elif item.delta.events is not None:
             self._late_events(item, known)
         entry = state.dag.waiting(delta.id)
-        if entry is not None and entry.error is not None and self._retry_one(entry.delta):
+        if entry is not None and 0 < entry.attempts < FEED_ATTEMPTS and self._retry_one(entry.delta):
             report.applied.append(delta.id)
             return
         state.counts["duplicate"] += 1

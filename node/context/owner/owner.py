@@ -168,10 +168,10 @@ class ContextOwner:
         """Keep a member's sender key; an own private key stays. Raises :class:`NotAMember`."""
         lifecycle.store_sender_key(self.state, member, key)
 
-    def finish_install(self) -> HeadsView:
-        """Verify the received snapshot and make it the state; deltas that waited for it are tried at once."""
+    def finish_install(self, limit: int | None = None) -> HeadsView:
+        """Verify the received snapshot and make it the state; ``limit`` of the deltas that waited are tried at once."""
         self._applier.owed.update({entry.delta_id: entry for entry in self.installer.finish()})
-        self.resume()
+        self.resume(limit)
         return self.heads()
 
     def keys(self) -> dict[PublicKey, ContextIdentity]:

@@ -151,3 +151,23 @@ def test_a_delta_whose_artifact_is_no_action_list_is_rejected(alice: Peer, bob: 
     (delta,) = alice.deltas()
     broken = type(delta)(delta.id, delta.parents, delta.hlc, delta.root, b"\1\0\0\0\0", delta.author)
     assert "holds no actions" in alice.give(bob, [broken]).rejected[0].reason
+
+
+def test_retries_become_rare_where_nothing_comes_of_them(alice: Peer, bob: Peer) -> None:
+    alice.run("set", key="a", value="1")
+    record = alice.install()
+    bob.ask(m.RemoveApplication(record.id))
+    alice.give(bob, alice.deltas())
+    owner = bob.worker.contexts.get(CONTEXT)
+    (waiting,) = owner.pending()
+    rounds = []
+    for number in range(40):
+        before = owner.pending()[0].attempts
+        bob.worker.retry()
+        if owner.pending()[0].attempts > before:
+            rounds.append(number)
+    assert rounds == [0, 2, 6, 14, 30]
+    assert owner.pending()[0].attempts == waiting.attempts + 5
+    bob.ask(m.PutApplication(record))
+    assert owner.pending() == []
+    bob.worker.retry()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.context.owner.apply import Received
+from node.context.owner.apply import FEED_ATTEMPTS, Received
 from node.context.owner.content import new_delta
 from node.dag.delta import CausalDelta, checkpoint
 from node.errors import StorageError
@@ -183,6 +183,16 @@ def test_defect_d1_a_failed_apply_keeps_the_delta_with_its_error(alice: Node, bo
         bob.guest, replace(call, args=b'"x"'), doc
     )
     assert bob.give(bad, alice).applied == [bad.id, good.id]
+
+
+def test_a_bad_delta_that_is_sent_again_and_again_is_left_alone(alice: Node, bob: Node) -> None:
+    bad = made(alice.call("set", {"a": "poison"}))
+    for _ in range(FEED_ATTEMPTS + 5):
+        bob.give(bad, alice)
+    (waiting,) = bob.owner.pending()
+    assert waiting.attempts == FEED_ATTEMPTS
+    assert bob.owner.resume() == []
+    assert bob.owner.pending()[0].attempts == FEED_ATTEMPTS + 1
 
 
 def test_defect_y10_one_refused_action_does_not_lose_the_others(alice: Node, bob: Node) -> None:
