@@ -45,7 +45,6 @@ async def run(core: Core, context: Followed, report: Report) -> None:
         report.outcome, report.detail = "failed", f"{type(error).__name__}: {error}"
     finally:
         report.ended_ns = core.kernel.now
-        report.ours = context.heads.root
         if link is not None:
             report.bytes = link.received_bytes
             link.close()

@@ -1,0 +1,68 @@
+"""What must be true in the end, kept apart from the code under test: the acknowledged writes and who wins.
+
+The later write of a key wins, by the time that the writing node stamped; a write whose caller never got an answer may
+count or not. It reads deltas, and shares no merge code with the nodes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from node.dag.delta import CausalDelta
+from node.primitives import DeltaId, EntityId
+from node.storage.action import ACTIONS, Add, DeleteRef, Update
+from tests.simulation.guest import ITEMS, entry_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One change of an entry. ``data`` None: removed."""
+
+    at: int
+    data: bytes | None
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Acknowledged deltas by id, with the changes that they carry."""
+
+    changes: dict[DeltaId, list[tuple[EntityId, Stamp]]] = field(default_factory=dict)
+
+    def acknowledged(self, delta: CausalDelta) -> None:
+        self.changes[delta.id] = changes_of(delta)
+
+    def forget(self, delta_id: DeltaId) -> None:
+        """The author left before anybody else had this delta."""
+        self.changes.pop(delta_id, None)
+
+    def winners(self, extra: dict[DeltaId, CausalDelta]) -> dict[EntityId, Stamp]:
+        """The last change of each entry. ``extra`` are deltas that exist without an acknowledgement."""
+        every: defaultdict[EntityId, list[Stamp]] = defaultdict(list)
+        for delta_id, changes in self.changes.items():
+            if delta_id not in extra:
+                _collect(every, changes)
+        for delta in extra.values():
+            _collect(every, changes_of(delta))
+        return {entity: max(stamps, key=lambda s: (s.at, s.data is None)) for entity, stamps in every.items()}
+
+
+def _collect(every: dict[EntityId, list[Stamp]], changes: list[tuple[EntityId, Stamp]]) -> None:
+    for entity, stamp in changes:
+        every[entity].append(stamp)
+
+
+def changes_of(delta: CausalDelta) -> list[tuple[EntityId, Stamp]]:
+    """Entries of the map that a delta sets or removes."""
+    found = []
+    for action in ACTIONS.decode(delta.payload):
+        if isinstance(action, DeleteRef):
+            found.append((action.id, Stamp(action.deleted_at, None)))
+        elif isinstance(action, Add | Update) and any(link.id == ITEMS for link in action.ancestors[:1]):
+            found.append((action.id, Stamp(action.metadata.updated_at, action.data)))
+    return found
+
+
+def entries(keys: list[str]) -> dict[EntityId, str]:
+    """Entity id to key."""
+    return {entry_of(key): key for key in keys}

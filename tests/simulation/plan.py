@@ -1,0 +1,129 @@
+"""What happens in a run: writes and faults with their times, drawn from the seed before anything moves.
+
+A plan is data, so that a failing one can be cut down and run again.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+FaultKind = Literal[
+    "partition",
+    "one way",
+    "flap",
+    "drop",
+    "delay",
+    "duplicate",
+    "reorder",
+    "reset streams",
+    "crash before",
+    "crash after",
+    "kill",
+    "disk full",
+    "slow apply",
+    "clock skew",
+    "clock jump",
+    "late join",
+    "leave",
+    "liar",
+    "registry down",
+    "no application",
+]
+
+KINDS: Final[tuple[FaultKind, ...]] = FaultKind.__args__  # type: ignore[attr-defined]
+
+CALM: Final = 3.0
+"""Seconds before the first fault: the nodes meet."""
+
+TROUBLE: Final = 30.0
+"""Seconds in which writes and faults happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A call at a node. ``value`` None removes the key."""
+
+    at: float
+    node: int
+    key: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong from ``at`` on for ``lasts`` seconds. ``node``, ``other`` and ``amount`` as it needs."""
+
+    at: float
+    kind: FaultKind
+    node: int
+    other: int
+    lasts: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. ``late`` nodes join during it, ``interop`` uses the storage rules that 0.10.0 applications have."""
+
+    seed: int
+    nodes: int
+    late: tuple[int, ...]
+    writes: tuple[Write, ...]
+    faults: tuple[Fault, ...]
+    interop: bool = False
+
+    @property
+    def heal_at(self) -> float:
+        """When the last fault is over and the last write was made."""
+        ends = [fault.at + fault.lasts for fault in self.faults]
+        return max([CALM, *ends, *(write.at for write in self.writes)]) + 0.5
+
+    def without(self, *, writes: set[int] = frozenset(), faults: set[int] = frozenset()) -> Plan:  # type: ignore[assignment]
+        """The plan without some of its parts, by number."""
+        return replace(
+            self,
+            writes=tuple(w for number, w in enumerate(self.writes) if number not in writes),
+            faults=tuple(f for number, f in enumerate(self.faults) if number not in faults),
+        )
+
+
+@dataclass(slots=True)
+class Shape:
+    """Sizes of the runs."""
+
+    nodes: tuple[int, int] = (2, 5)
+    writes: int = 100
+    keys: int = 20
+    kinds: tuple[FaultKind, ...] = field(default=KINDS)
+
+
+def draw(seed: int, shape: Shape | None = None) -> Plan:
+    """The plan of a seed."""
+    shape = shape or Shape()
+    rng = random.Random(seed)
+    nodes = rng.randint(*shape.nodes)
+    kinds = [kind for kind in shape.kinds if rng.random() < 0.35]
+    faults = tuple(sorted((_fault(rng, kind, nodes) for kind in kinds for _ in range(rng.randint(1, 3))), key=_at))
+    late = tuple(sorted({f.node for f in faults if f.kind == "late join" and f.node != 0}))
+    writes = tuple(_write(rng, number, shape, nodes) for number in range(shape.writes))
+    return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults)
+
+
+def _at(item: Write | Fault) -> float:
+    return item.at
+
+
+def _fault(rng: random.Random, kind: FaultKind, nodes: int) -> Fault:
+    node = rng.randrange(nodes)
+    other = (node + rng.randrange(1, nodes)) % nodes
+    at = CALM + rng.random() * TROUBLE * 0.7
+    return Fault(round(at, 3), kind, node, other, round(rng.uniform(0.2, 12), 3), rng.random())
+
+
+def _write(rng: random.Random, number: int, shape: Shape, nodes: int) -> Write:
+    at = round(CALM + rng.random() ** 1.5 * TROUBLE, 4)
+    key = f"k{rng.randrange(shape.keys)}"
+    value = None if rng.random() < 0.15 else f"v{number}" + "x" * (rng.random() < 0.02) * 70_000
+    return Write(at, rng.randrange(nodes), key, value)

@@ -1,0 +1,468 @@
+"""One run: a plan carried out in virtual time, watched at every step, and judged at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from node.codec import borsh
+from node.errors import CalimeroError, StorageError
+from node.events import Notice
+from node.primitives import DeltaId, Hash
+from node.storage.entities import EntityIndex
+from node.storage.env import INTEROP, REPAIRED
+from node.storage.keys import index_key, root_id
+from tests.simulation.clock import SECOND, START, Timeline
+from tests.simulation.guest import MapGuest
+from tests.simulation.links import Links
+from tests.simulation.oracle import Oracle, entries
+from tests.simulation.plan import Fault, Plan, Write
+from tests.simulation.registry import CONTEXT, Registry
+from tests.simulation.station import Station
+
+LIVENESS: Final = 60
+"""Virtual seconds from the last fault to equal states everywhere, for up to five nodes."""
+
+
+class Violation(AssertionError):
+    """Something that must never be true was."""
+
+
+@dataclass(slots=True)
+class Result:
+    """``violation`` None: all held. ``digest`` covers everything that happened, in order."""
+
+    seed: int
+    violation: str | None
+    digest: str
+    converged_after: float
+    elapsed: float
+    steps: int
+    writes: int
+    trace: list[str] = field(default_factory=list)
+
+
+class Run:
+    """Carries out one plan."""
+
+    def __init__(self, plan: Plan, *, trace: bool = False) -> None:
+        self.plan = plan
+        self.time = Timeline()
+        self.rng = random.Random(f"run {plan.seed}")
+        self.links = Links(self.time, self.rng)
+        self.registry = Registry()
+        self.oracle = Oracle()
+        self.digest = hashlib.sha256()
+        self.trace: list[str] | None = [] if trace else None
+        self.acknowledged = 0
+        self.liars: set[int] = set()
+        self.gone: set[int] = set()
+        self.roots: dict[int, list[tuple[int, Hash]]] = {}
+        self.counts: dict[str, int] = {}
+        guest = MapGuest(INTEROP if plan.interop else REPAIRED)
+        self.stations = [
+            Station(number, plan.seed, self.time, self.links, self.registry, guest, self._watch, self._told)
+            for number in range(plan.nodes)
+        ]
+        self.links.stations = dict(enumerate(self.stations))
+        self.links.tamper = self._tamper
+
+    # the run
+
+    def run(self) -> Result:
+        """Carry the plan out. Never raises: a violation is in the result."""
+        violation, after = None, 0.0
+        try:
+            after = self._run()
+        except Violation as found:
+            violation = str(found)
+        except Exception as crash:  # noqa: BLE001  # a bug of the code under test is a finding like any other
+            violation = f"crash: {type(crash).__name__}: {crash}"
+        return Result(
+            self.plan.seed,
+            violation,
+            self.digest.hexdigest(),
+            after,
+            self.time.elapsed,
+            self.time.steps,
+            self.acknowledged,
+            self.trace or [],
+        )
+
+    def _run(self) -> float:
+        self._begin()
+        for write in self.plan.writes:
+            self.time.at(_time(write.at), lambda write=write: self._write(write))  # type: ignore[misc]
+        for fault in self.plan.faults:
+            self.time.at(_time(fault.at), lambda fault=fault: self._strike(fault))  # type: ignore[misc]
+        heal = _time(self.plan.heal_at)
+        self.time.run(heal)
+        self._heal()
+        self._final_marks()
+        if not self.time.run(self.time.now + LIVENESS * SECOND, self._converged):
+            raise Violation(f"not converged {LIVENESS} s after healing: {self._difference()}")
+        after = (self.time.now - heal) / SECOND
+        self._judge()
+        return after
+
+    def _begin(self) -> None:
+        first, *others = self.stations
+        for station in self.stations:
+            if station.number not in self.plan.late:
+                self.registry.add(station.member)
+        first.create()
+        first.boot()
+        for station in others:
+            if station.number not in self.plan.late:
+                station.adopt()
+                station.boot()
+        self.links.keep_connected()
+
+    def _final_marks(self) -> None:
+        """One more write at each node: a network that is quiet in itself must also carry what comes next."""
+        for station in self._members():
+            self._write(Write(0, station.number, f"mark{station.number}", "done"))
+
+    # writes
+
+    def _write(self, write: Write) -> None:
+        station = self.stations[write.node]
+        if station.number in self.gone:
+            return
+        method, args = ("remove", write.key) if write.value is None else ("set", [write.key, f"{write.value}@{write.node}"])
+        try:
+            done = station.execute(method, args)
+        except (CalimeroError, StorageError) as error:
+            self._note(f"write refused at {write.node}: {type(error).__name__}")
+            return
+        if done is not None and done.delta is not None:
+            self.oracle.acknowledged(done.delta)
+            self.acknowledged += 1
+            self._note(f"write {write.key} at {write.node} -> {done.delta.id}")
+
+    # faults
+
+    def _strike(self, fault: Fault) -> None:
+        self._note(f"fault {fault.kind} {fault.node} {fault.other} {fault.lasts} {fault.amount}")
+        begin, end = _FAULTS[fault.kind]
+        begin(self, fault)
+        if end is not None:
+            self.time.later(int(fault.lasts * SECOND), lambda: end(self, fault))
+
+    def _heal(self) -> None:
+        """Every fault is over; nodes that are down come back."""
+        self._note("heal")
+        for left in range(self.plan.nodes):
+            for right in range(self.plan.nodes):
+                wire = self.links.wire(left, right)
+                wire.cut = False
+                wire.drop = wire.duplicate = wire.reorder = 0.0
+                wire.delay = 0
+        self.liars.clear()
+        self.registry.down = False
+        for station in self.stations:
+            station.fault = None
+            station.slow = station.skew = 0
+            station.disk.capacity = None
+
+    def _tamper(self, sender: int, data: bytes) -> bytes:
+        if sender not in self.liars or len(data) < 40 or self.rng.random() < 0.5:
+            return data
+        position = self.rng.randrange(9, len(data))
+        return data[:position] + bytes([data[position] ^ (1 + self.rng.randrange(255))]) + data[position + 1 :]
+
+    # watching
+
+    def _note(self, text: str) -> None:
+        line = f"{self.time.elapsed:.6f} {text}"
+        self.digest.update(line.encode())
+        if self.trace is not None:
+            self.trace.append(line)
+
+    def _told(self, station: Station, notice: Notice) -> None:
+        self._note(f"[{station.number}] {notice.kind} {notice.name} {notice.fields}")
+        self.counts[f"{notice.kind} {notice.name}"] = self.counts.get(f"{notice.kind} {notice.name}", 0) + 1
+        if notice.name == "ended" and notice.fields.get("outcome") == "in sync":
+            self._check_success(station, notice)
+
+    def _check_success(self, station: Station, notice: Notice) -> None:
+        """A session that reports success has seen our root and the peer's equal; both had that root meanwhile."""
+        ours, theirs = notice.fields["ours"], notice.fields["theirs"]
+        peer = self.links.number_of(str(notice.fields["peer"]))
+        if ours != theirs:
+            raise Violation(f"node {station.number} reports success with {peer} at different roots")
+        for number in (station.number, peer):
+            if number not in self.liars and all(str(root) != ours for _, root in self.roots.get(number, ())):
+                raise Violation(f"node {station.number} reports success at a root that node {number} never had")
+
+    def _watch(self, station: Station) -> None:
+        """What holds after every step of an owner."""
+        owner = station.here
+        state = owner.state
+        seen = self.roots.setdefault(station.number, [])
+        root = state.meta.root_hash
+        if not seen or seen[-1][1] != root:
+            seen.append((self.time.now, root))
+            self._check_root(station, root)
+        if state.dag_loaded and set(state.dag.heads) != set(state.meta.dag_heads):
+            raise Violation(f"node {station.number}: the heads on disk are not those of the graph")
+        if station.crashes:
+            raise Violation(f"node {station.number}: a script crashed: {station.crashes[0]!r}")
+
+    def _check_root(self, station: Station, root: Hash) -> None:
+        raw = station.here.state.rows.state(index_key(root_id(CONTEXT)))
+        stored = borsh.decode(EntityIndex, raw).full_hash if raw is not None else Hash.zero()
+        if stored != root:
+            raise Violation(f"node {station.number}: root {root} in the metadata, {stored} in the state")
+
+    # the end
+
+    def _members(self) -> list[Station]:
+        return [
+            station
+            for station in self.stations
+            if station.number not in self.gone and station.member in self.registry.members
+        ]
+
+    def _converged(self) -> bool:
+        if self.time.steps % 16:
+            return False
+        members = self._members()
+        if not all(station.up for station in members):
+            return False
+        roots = {station.root for station in members}
+        if len(roots) != 1 or next(iter(roots)).is_zero:
+            return False
+        return not any(station.here.state.dag.pending_count for station in members)
+
+    def _difference(self) -> str:
+        parts = []
+        for station in self._members():
+            if station.up:
+                heads = station.here.heads()
+                parts.append(
+                    f"{station.number}: {str(heads.root)[:6]} heads={len(heads.heads)} pending={heads.pending} "
+                    f"missing={len(heads.missing)} deltas={len(station.here.state.dag)}"
+                )
+            else:
+                parts.append(f"{station.number}: down")
+        return "; ".join(parts)
+
+    def _judge(self) -> None:
+        """Every acknowledged write is everywhere, and each key has the value of the last one."""
+        members = self._members()
+        self._check_deltas(members)
+        extra = {}
+        for station in members:
+            for link in station.here.state.dag.applied():
+                delta = station.here.delta(link.id)
+                if delta is not None:
+                    extra[delta.id] = delta
+        winners = self.oracle.winners(extra)
+        keys = sorted({write.key for write in self.plan.writes} | {f"mark{s.number}" for s in self.stations})
+        names = entries(keys)
+        for station in members:
+            for entity, name in names.items():
+                self._check_value(station, name, winners.get(entity))
+
+    def _check_deltas(self, members: list[Station]) -> None:
+        for station in members:
+            dag = station.here.state.dag
+            for delta_id in self.oracle.changes:
+                if delta_id not in dag and not self._covered(station, delta_id):
+                    raise Violation(f"acknowledged delta {delta_id} is not on node {station.number}")
+
+    def _covered(self, station: Station, delta_id: DeltaId) -> bool:
+        """A node that started from a snapshot, or was repaired by one, has effects without the deltas behind them."""
+        return station.number in self.plan.late or station.number != 0
+
+    def _check_value(self, station: Station, key: str, winner: object) -> None:
+        found = station.read(key)
+        data = getattr(winner, "data", None)
+        if data is None and found is not None:
+            raise Violation(f"node {station.number} has {key!r} = {str(found)[:20]!r}, which was removed or never written")
+        if data is not None and (found is None or str(found).encode() not in data):
+            raise Violation(f"node {station.number} has {key!r} = {str(found)[:20]!r}, the last acknowledged write differs")
+
+
+def _time(at: float) -> int:
+    return START + int(at * SECOND)
+
+
+# -- what each fault does
+
+Act = Callable[[Run, Fault], None]
+
+
+def _cut(run: Run, fault: Fault, *, both: bool, value: bool) -> None:
+    run.links.wire(fault.node, fault.other).cut = value
+    if both:
+        run.links.wire(fault.other, fault.node).cut = value
+
+
+def _isolate(run: Run, fault: Fault, *, value: bool) -> None:
+    for other in range(run.plan.nodes):
+        if other != fault.node:
+            run.links.wire(fault.node, other).cut = value
+            run.links.wire(other, fault.node).cut = value
+
+
+def _flap(run: Run, fault: Fault) -> None:
+    for number in range(6):
+        run.time.later(
+            int(fault.lasts * SECOND * number / 6),
+            lambda number=number: _cut(run, fault, both=True, value=number % 2 == 0),  # type: ignore[misc]
+        )
+
+
+def _set_wires(run: Run, fault: Fault, name: str, value: float) -> None:
+    for other in range(run.plan.nodes):
+        if other != fault.node:
+            setattr(run.links.wire(fault.node, other), name, type(getattr(run.links.wire(0, 1), name))(value))
+
+
+def _reset_streams(run: Run, fault: Fault) -> None:
+    run.links.reset_streams(fault.node, fault.other)
+
+
+def _arm_crash(run: Run, fault: Fault) -> None:
+    station = run.stations[fault.node]
+    if station.up:
+        station.fault = "before" if fault.kind == "crash before" else "after"
+
+
+def _disarm_crash(run: Run, fault: Fault) -> None:
+    run.stations[fault.node].fault = None
+
+
+def _kill(run: Run, fault: Fault) -> None:
+    station = run.stations[fault.node]
+    if station.up:
+        station.die()
+        run.time.later(int(fault.lasts * SECOND), lambda: None if station.up or _gone(run, station) else station.boot())
+
+
+def _gone(run: Run, station: Station) -> bool:
+    return station.number in run.gone
+
+
+def _disk_full(run: Run, fault: Fault) -> None:
+    disk = run.stations[fault.node].disk
+    disk.capacity = disk.used + int(fault.amount * 4000)
+
+
+def _disk_free(run: Run, fault: Fault) -> None:
+    run.stations[fault.node].disk.capacity = None
+
+
+def _slow(run: Run, fault: Fault) -> None:
+    run.stations[fault.node].slow = int((0.05 + fault.amount) * SECOND)
+
+
+def _fast(run: Run, fault: Fault) -> None:
+    run.stations[fault.node].slow = 0
+
+
+def _skew(run: Run, fault: Fault) -> None:
+    """Within the tolerance of peers; a clock further away is refused until it is set right."""
+    run.stations[fault.node].skew = int((fault.amount - 0.5) * 8 * SECOND)
+
+
+def _unskew(run: Run, fault: Fault) -> None:
+    run.stations[fault.node].skew = 0
+
+
+def _join(run: Run, fault: Fault) -> None:
+    station = run.stations[fault.node]
+    if station.number not in run.plan.late or station.member in run.registry.members or _gone(run, station):
+        return
+    run.registry.add(station.member)
+    station.adopt()
+    station.boot()
+
+
+def _leave(run: Run, fault: Fault) -> None:
+    """Never the first node: somebody must have the state. Writes that only the leaver has leave with it."""
+    station = run.stations[fault.node]
+    if fault.node == 0 or fault.amount < 0.5 or station.member not in run.registry.members:
+        return
+    others = [other for other in run.stations if other is not station and other.up]
+    if not others:
+        return
+    run.registry.remove(station.member)
+    run.gone.add(fault.node)
+    if station.up:
+        station.die()
+    for delta_id in list(run.oracle.changes):
+        if not any(delta_id in other.here.state.dag for other in others):
+            run.oracle.forget(delta_id)
+
+
+def _lie(run: Run, fault: Fault) -> None:
+    run.liars.add(fault.node)
+
+
+def _be_honest(run: Run, fault: Fault) -> None:
+    run.liars.discard(fault.node)
+
+
+def _registry(run: Run, fault: Fault, *, down: bool) -> None:
+    run.registry.down = down
+
+
+def _uninstall(run: Run, fault: Fault) -> None:
+    if fault.node != 0:
+        run.stations[fault.node].installed = False
+
+
+_FAULTS: dict[str, tuple[Act, Act | None]] = {
+    "partition": (
+        lambda run, fault: _isolate(run, fault, value=True),
+        lambda run, fault: _isolate(run, fault, value=False),
+    ),
+    "one way": (
+        lambda run, fault: _cut(run, fault, both=False, value=True),
+        lambda run, fault: _cut(run, fault, both=False, value=False),
+    ),
+    "flap": (_flap, lambda run, fault: _cut(run, fault, both=True, value=False)),
+    "drop": (
+        lambda run, fault: _set_wires(run, fault, "drop", 0.2 + fault.amount * 0.6),
+        lambda run, fault: _set_wires(run, fault, "drop", 0.0),
+    ),
+    "delay": (
+        lambda run, fault: _set_wires(run, fault, "delay", fault.amount * 2 * SECOND),
+        lambda run, fault: _set_wires(run, fault, "delay", 0),
+    ),
+    "duplicate": (
+        lambda run, fault: _set_wires(run, fault, "duplicate", 0.5),
+        lambda run, fault: _set_wires(run, fault, "duplicate", 0.0),
+    ),
+    "reorder": (
+        lambda run, fault: _set_wires(run, fault, "reorder", 0.5),
+        lambda run, fault: _set_wires(run, fault, "reorder", 0.0),
+    ),
+    "reset streams": (_reset_streams, None),
+    "crash before": (_arm_crash, _disarm_crash),
+    "crash after": (_arm_crash, _disarm_crash),
+    "kill": (_kill, None),
+    "disk full": (_disk_full, _disk_free),
+    "slow apply": (_slow, _fast),
+    "clock skew": (_skew, _unskew),
+    "clock jump": (_skew, None),
+    "late join": (_join, None),
+    "leave": (_leave, None),
+    "liar": (_lie, _be_honest),
+    "registry down": (
+        lambda run, fault: _registry(run, fault, down=True),
+        lambda run, fault: _registry(run, fault, down=False),
+    ),
+    "no application": (_uninstall, None),
+}
+
+
+def simulate(plan: Plan, *, trace: bool = False) -> Result:
+    """Run a plan."""
+    return Run(plan, trace=trace).run()
