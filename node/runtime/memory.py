@@ -23,6 +23,8 @@ EVENT: Final = Struct("<QQQQ")
 XCALL: Final = Struct("<QQQQQQ")
 VALUE_RETURN: Final = Struct("<QQQ")
 
+_words: Final[Callable[[memoryview, int], Descriptor]] = BUFFER.unpack_from
+
 
 class GuestMemory:
     """The exported memory of one instance. All addresses and lengths are unsigned integers; none wraps around."""
@@ -51,8 +53,7 @@ class GuestMemory:
     def descriptor(self, pointer: int) -> Descriptor:
         if pointer + 16 > self.size:
             self.require(pointer + 16)
-        address, length = BUFFER.unpack_from(self.view, pointer)
-        return address, length
+        return _words(self.view, pointer)
 
     def slice(self, address: int, length: int) -> bytes:
         end = address + length
@@ -63,17 +64,34 @@ class GuestMemory:
     def read(self, pointer: int, most: int = U64_MAX, what: str = "") -> bytes:
         """The bytes that the Buffer at ``pointer`` describes; more than ``most`` is an overflow of ``what``.
 
-        Written out instead of composed, since every storage access of a guest comes through here.
+        Written out instead of composed, as :meth:`read_two` is: every storage access of a guest comes through here.
         """
         if pointer + 16 > self.size:
             self.require(pointer + 16)
-        address, length = BUFFER.unpack_from(self.view, pointer)
+        address, length = _words(self.view, pointer)
         if length > most:
             raise faults.overflow(what)
         end = address + length
         if end > self.size:
             self.require(end)
         return self.view[address:end].tobytes()
+
+    def read_two(self, pointers: tuple[int, int], most: tuple[int, int], what: tuple[str, str]) -> tuple[bytes, bytes]:
+        """As :meth:`read` for two Buffers; both lengths are checked before either is read."""
+        first, second = pointers
+        if first + 16 > self.size or second + 16 > self.size:
+            self.require(first + 16)
+            self.require(second + 16)
+        (at, length), (other_at, other_length) = _words(self.view, first), _words(self.view, second)
+        if length > most[0]:
+            raise faults.overflow(what[0])
+        if other_length > most[1]:
+            raise faults.overflow(what[1])
+        end, other_end = at + length, other_at + other_length
+        if end > self.size or other_end > self.size:
+            self.require(max(end, other_end))
+        view = self.view
+        return view[at:end].tobytes(), view[other_at:other_end].tobytes()
 
     def read_fixed(self, pointer: int, length: int) -> bytes:
         """As :meth:`read`; a Buffer of another length is an invalid access."""

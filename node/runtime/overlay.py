@@ -64,11 +64,10 @@ class Overlay:
     def write(self, key: bytes, value: bytes | None) -> None:
         """As :meth:`swap` without the answer."""
         writes = self.writes
-        old = writes.get(key)
-        if len(writes) >= MAX_WRITTEN_ROWS and key not in writes:
-            raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
-        held = self._held + len(value or b"") - len(old or b"")
+        held = self._held + len(value or b"") - len(writes.get(key) or b"")
         if held > MAX_WRITTEN_BYTES:
             raise faults.too_much("bytes of changed rows", MAX_WRITTEN_BYTES)
+        if len(writes) >= MAX_WRITTEN_ROWS and key not in writes:
+            raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
         self._held = held
         writes[key] = self._rows[key] = value

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.runtime import faults
 from node.runtime.limits import MAX_STORAGE_KEY, MAX_STORAGE_VALUE, STATE_KEY_LENGTH
 from node.runtime.logic import VMLogic
 from node.runtime.overlay import Overlay
 
 KEY: Final = "key length"
-VALUE: Final = "value length"
+WRITE_LIMITS: Final = (MAX_STORAGE_KEY, MAX_STORAGE_VALUE)
+WRITE_NAMES: Final = (KEY, "value length")
 
 
 def storage_read(vm: VMLogic, key: int, register: int) -> int:
@@ -71,16 +71,9 @@ def _read_padded(column: Overlay, raw: bytes) -> bytes | None:
 
 
 def _row(vm: VMLogic, key: int, value: int) -> tuple[bytes | None, bytes]:
-    """Row key and value. Both sizes are checked before either is read."""
-    memory = vm.memory
-    key_at, key_length = memory.descriptor(key)
-    value_at, value_length = memory.descriptor(value)
-    if key_length > MAX_STORAGE_KEY:
-        raise faults.overflow(KEY)
-    if value_length > MAX_STORAGE_VALUE:
-        raise faults.overflow(VALUE)
-    raw = memory.slice(key_at, key_length)
-    return raw if key_length == STATE_KEY_LENGTH else _padded(raw), memory.slice(value_at, value_length)
+    """Row key and value."""
+    raw, content = vm.memory.read_two((key, value), WRITE_LIMITS, WRITE_NAMES)
+    return raw if len(raw) == STATE_KEY_LENGTH else _padded(raw), content
 
 
 def _remove(vm: VMLogic, column: Overlay | None, pointer: int, register: int) -> int:

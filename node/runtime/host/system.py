@@ -33,13 +33,14 @@ def register_len(vm: VMLogic, register: int) -> int:
 
 
 def read_register(vm: VMLogic, register: int, target: int) -> int:
-    address, length = vm.memory.descriptor(target)
+    memory = vm.memory
+    address, length = memory.descriptor(target)
     content = vm.registers.data.get(register)
     if content is None:
         raise faults.invalid_register(register)
     if len(content) != length:
         return 0
-    vm.memory.write(address, content)
+    memory.write(address, content)
     return 1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from node.errors import CompilationError
 from node.runtime.config import RuntimeConfig
 from tests.workers.runtime_engine.guests import call, method, wasm
 from workers.runtime.engine.cache import CompiledCache, RefusedEntry, read_private
@@ -148,3 +149,20 @@ def test_a_cache_that_cannot_be_written_fails_no_call(tmp_path: Path) -> None:
     (tmp_path / "cache.db").mkdir()
     assert guest.run(call(CODE, "go")).error is None
     guest.close()
+
+
+def test_a_prepared_module_is_ready_for_its_first_call(tmp_path: Path) -> None:
+    guest = WasmGuest(tmp_path)
+    name = call(CODE, "go").module
+    guest.prepare(name, lambda: CODE)
+    assert guest.run(call(CODE, "go", bytecode=no_bytecode)).error is None
+    with pytest.raises(CompilationError):
+        guest.prepare(call(b"no", "go").module, lambda: b"no")
+    with pytest.raises(OSError, match="gone"):
+        guest.prepare(call(b"lost", "go").module, lost)
+    assert guest.run(call(CODE, "go")).error is None
+    guest.close()
+
+
+def lost() -> bytes:
+    raise OSError("gone")

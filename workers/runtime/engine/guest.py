@@ -7,12 +7,14 @@ interrupt could strike between a callback's entry and its ``try``, and would be 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
 from node.errors import FunctionCallError
+from node.primitives import Hash
 from node.runtime.call import GuestCall, Outcome
 from node.runtime.config import RuntimeConfig
 from node.runtime.logic import check_method_name
@@ -31,9 +33,9 @@ _stack_size_lock: Final = threading.Lock()
 
 @dataclass(slots=True)
 class _Job:
-    """A call on its way to the guest thread and back; ``done`` is held until it is answered."""
+    """Work on its way to the guest thread and back; ``done`` is held until it is answered."""
 
-    call: GuestCall
+    work: Callable[[], Outcome]
     done: threading.Lock = field(default_factory=threading.Lock)
     outcome: Outcome | None = None
     failure: BaseException | None = None
@@ -66,9 +68,21 @@ class WasmGuest:
 
     def run(self, call: GuestCall) -> Outcome:
         """Run one call to its end. The call's readers and services are used from the guest thread meanwhile."""
+        return self._in_thread(lambda: self._run(call))
+
+    def prepare(self, module: Hash, bytecode: Callable[[], bytes]) -> None:
+        """Compile (or load) and link a module, so that its first call need not wait.
+
+        Raises CompilationError, ModuleSizeLimitExceeded or LinkError for one that does not run on this node.
+        """
+        error = self._in_thread(lambda: Outcome(error=self._load(module, bytecode))).error
+        if error is not None:
+            raise error
+
+    def _in_thread(self, work: Callable[[], Outcome]) -> Outcome:
         if self._thread is None:
             raise RuntimeError("this guest is closed")
-        job = _Job(call)
+        job = _Job(work)
         job.done.acquire()
         self._jobs.put(job)
         job.done.acquire()
@@ -93,7 +107,7 @@ class WasmGuest:
         self._modules.warm()
         while (job := self._jobs.get()) is not None:
             try:
-                job.outcome = self._run(job.call)
+                job.outcome = job.work()
             except BaseException as failure:  # noqa: BLE001  # handed to the caller, whose thread it belongs to
                 job.failure = failure
             job.done.release()
@@ -103,15 +117,22 @@ class WasmGuest:
     def _run(self, call: GuestCall) -> Outcome:
         try:
             check_method_name(call.method)
-            ready = self._modules.get(call)
+            ready = self._modules.get(call.module, call.bytecode)
         except FunctionCallError as error:
             return Outcome(error=error)
         return Execution(call, self._linker.board, self._bounds).run(capi.address(self._engine.ptr()), ready)
 
+    def _load(self, module: Hash, bytecode: Callable[[], bytes]) -> FunctionCallError | None:
+        try:
+            self._modules.get(module, bytecode)
+        except FunctionCallError as error:
+            return error
+        return None
 
-def start_with_stack(target: object, name: str) -> threading.Thread:
+
+def start_with_stack(target: Callable[[], None], name: str) -> threading.Thread:
     """Start a thread with a stack for guests. The size is a setting of the process, so it is put back."""
-    thread = threading.Thread(target=target, name=name, daemon=True)  # type: ignore[arg-type]
+    thread = threading.Thread(target=target, name=name, daemon=True)
     with _stack_size_lock:
         before = threading.stack_size(THREAD_STACK)
         try:

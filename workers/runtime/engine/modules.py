@@ -7,6 +7,7 @@ engine's version and configuration.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,6 @@ from wasmtime import Engine, FuncType, GlobalType, ImportType, MemoryType, Modul
 from node.errors import CompilationError, LinkError
 from node.primitives import Hash
 from node.runtime import faults
-from node.runtime.call import GuestCall
 from node.runtime.config import RuntimeConfig
 from node.runtime.host.table import MODULE, TABLE
 from node.runtime.limits import MAX_MODULE_SIZE
@@ -57,18 +57,21 @@ class ModuleCache:
         self.compiled = 0
         self.loaded = 0
 
-    def get(self, call: GuestCall) -> ReadyModule:
-        """Raises CompilationError, ModuleSizeLimitExceeded or LinkError."""
-        ready = self._ready.get(call.module)
+    def get(self, name: Hash, bytecode: Callable[[], bytes]) -> ReadyModule:
+        """``name`` is the SHA-256 of the bytecode, which is asked for only if no compiled form is at hand.
+
+        Raises CompilationError, ModuleSizeLimitExceeded or LinkError.
+        """
+        ready = self._ready.get(name)
         if ready is None:
-            ready = self._ready[call.module] = self._link(self._load(call))
+            ready = self._ready[name] = self._link(self._load(name, bytecode))
             self._make_room()
         else:
-            self._ready.move_to_end(call.module)
+            self._ready.move_to_end(name)
         return ready
 
-    def _load(self, call: GuestCall) -> Module:
-        key = f"{call.module.hex()}-{self._suffix}"
+    def _load(self, name: Hash, bytecode: Callable[[], bytes]) -> Module:
+        key = f"{name.hex()}-{self._suffix}"
         code = self._disk.get(key)
         if code is not None:
             try:
@@ -78,7 +81,7 @@ class ModuleCache:
             else:
                 self.loaded += 1
                 return module
-        module = compile_module(self._engine, call.bytecode())
+        module = compile_module(self._engine, bytecode())
         self.compiled += 1
         self._disk.put(key, bytes(module.serialize()))
         return module
