@@ -126,9 +126,11 @@ class Applier:
         """The real delta of a head that a snapshot brought: its effects are here, only its place becomes known."""
         self._judge(item)
         batch = Batch()
-        self._state.rows.put_delta(batch, item.delta, applied=True)
-        self._state.commit(batch)
-        self._state.dag.learn(Link(item.delta.id, item.delta.parents))
+        state, parents = self._state, item.delta.parents
+        state.rows.put_delta(batch, item.delta, applied=True)
+        heads = tuple(head for head in state.dag.heads if head not in parents)
+        state.commit(batch, meta=replace(state.meta, dag_heads=heads))
+        state.dag.learn(Link(item.delta.id, parents))
 
     def _late_events(self, item: Received, known: State) -> None:
         """Streams bring no events; when the gossip copy follows, the handlers still run, once."""
