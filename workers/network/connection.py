@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import trio
 from trio.lowlevel import ParkingLot
 
-from node.errors import CalimeroError, RemoteProtocolError
+from node.errors import CalimeroError, DecodeError, RemoteProtocolError
 from workers.network import limits
 from workers.network.channel import EndOfStream, ReadAhead
 from workers.network.secure import SecureChannel
@@ -42,6 +42,9 @@ _SEND_AHEAD: Final = 512 * 1024
 
 _CLOSE_GRACE: Final = 1.0
 """Seconds for the last frames when a connection is closed."""
+
+_COST_MALFORMED: Final = 5
+"""What bytes cost a peer that are no message of the stream's protocol."""
 
 
 class StreamLost(RemoteProtocolError):
@@ -194,6 +197,8 @@ class Connection:
             await function(*args)
         except RemoteProtocolError as error:
             self._refuse("protocol", error)
+        except DecodeError as error:
+            self._owner.on_refused(self.peer, "malformed", _COST_MALFORMED, str(error))
         except trio.TooSlowError:
             self._owner.on_refused(self.peer, "stalled", 1, "did not go on with a stream in time")
         except Exception:

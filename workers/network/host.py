@@ -20,11 +20,13 @@ from node.gossip.protobuf import prefixed
 from workers.messages.base import Note
 from workers.messages.network import PeerConnected, PeerDisconnected, PeerList, PeerRecord
 from workers.network import address as addresses
-from workers.network import gossip, identify, limits, multistream, streams
+from workers.network import gossip, identify, kad_wire, limits, multistream, streams
 from workers.network.channel import read_prefixed
 from workers.network.config import NetworkConfig
 from workers.network.connection import Connection, YamuxStream
 from workers.network.gossip import GossipShell
+from workers.network.kad import Kademlia
+from workers.network.kad_wire import PeerHint
 from workers.network.peers import PeerBook
 from workers.network.secure import Identity
 from workers.network.streams import AppStreams
@@ -61,6 +63,9 @@ class NetworkHost:
         }
         for protocol in streams.PROTOCOLS:
             self._handlers[protocol] = self._app_handler(protocol)
+        self._kad = Kademlia(self.peer, self._kad_peers, self._connect_to)
+        if config.kad:
+            self._handlers[kad_wire.ID] = self._kad.on_stream
 
     # -- life
 
@@ -79,6 +84,8 @@ class NetworkHost:
                 self._want(text)
             nursery.start_soon(self._gossip.heartbeats)
             nursery.start_soon(self._keep_wanted, nursery)
+            if self._config.kad:
+                nursery.start_soon(self._kad.republish)
             try:
                 yield self
             finally:
@@ -162,6 +169,16 @@ class NetworkHost:
     def close_stream(self, stream: int, *, reset: bool = False) -> None:
         """Finish our direction after the frames that were sent, or drop both at once."""
         self._streams.close(stream, reset=reset)
+
+    # -- records
+
+    async def put_record(self, key: bytes, value: bytes) -> int:
+        """Announce a value record in the DHT; returns how many peers took it."""
+        return await self._kad.put(key, value)
+
+    async def get_record(self, key: bytes) -> bytes | None:
+        """The first record for a key, here or at a peer."""
+        return await self._kad.get(key)
 
     def drop_streams(self) -> None:
         """Reset every stream: who used them is gone."""
@@ -281,11 +298,20 @@ class NetworkHost:
                 self._wake_redial()
 
     async def _connected(self, peer: str) -> Connection:
+        return await self._connect_to(peer, [])
+
+    async def _connect_to(self, peer: str, more: list[str]) -> Connection:
+        """The present connection to a peer, or one to an address that is known or among ``more``."""
         present = self._swarm.best(peer)
         if present is not None:
             return present
         known = self._book.get(peer)
-        return await self._swarm.connect(peer, known.addresses if known else [])
+        return await self._swarm.connect(peer, list(dict.fromkeys([*(known.addresses if known else []), *more])))
+
+    def _kad_peers(self) -> list[PeerHint]:
+        """Connected peers that serve the DHT."""
+        entries = [(peer, self._book.entry(peer)) for peer in self._swarm.peers()]
+        return [PeerHint(peer, tuple(e.addresses)) for peer, e in entries if kad_wire.ID in e.protocols]
 
     def _record(self, peer: str) -> PeerRecord:
         entry = self._book.entry(peer)

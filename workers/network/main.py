@@ -16,12 +16,15 @@ from workers.messages.network import (
     Dial,
     Dialled,
     ForgetPeer,
+    GetRecord,
     ListPeers,
     OpenStream,
     PingPeer,
     Ponged,
     Publish,
     Published,
+    PutRecord,
+    RecordAnswer,
     SendFrame,
     StreamCredit,
     StreamReady,
@@ -63,6 +66,8 @@ class NetworkWorker:
             Dial: _dial,
             PingPeer: _ping,
             OpenStream: _open,
+            PutRecord: _put_record,
+            GetRecord: _get_record,
         }
 
     def connect(self, host: NetworkHost, peers: Peers) -> None:
@@ -135,6 +140,15 @@ async def _ping(host: NetworkHost, request: PingPeer) -> Message:
 
 async def _open(host: NetworkHost, request: OpenStream) -> Message:
     return StreamReady(await host.open_stream(request.peer, request.protocol))
+
+
+async def _put_record(host: NetworkHost, request: PutRecord) -> Message:
+    await host.put_record(request.key, request.value)
+    return Done()
+
+
+async def _get_record(host: NetworkHost, request: GetRecord) -> Message:
+    return RecordAnswer(await host.get_record(request.key))
 
 
 async def serve(worker: Worker) -> None:
