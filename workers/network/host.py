@@ -55,6 +55,8 @@ class NetworkHost:
         self._gossip = GossipShell(self.identity, config.seed, sink, self.on_refused)
         self._streams = AppStreams(sink, self.on_refused)
         self._redial = trio.Event()
+        self._discovering = 0
+        self._nursery: trio.Nursery | None = None
         self._handlers: dict[str, Callable[[YamuxStream], Awaitable[None]]] = {
             identify.ID: self._answer_identify,
             identify.PUSH: self._take_push,
@@ -77,6 +79,7 @@ class NetworkHost:
         """
         await self._swarm.bind(self._config.listen)
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             self._swarm.start(nursery)
             for topic in self._config.topics:
                 self._gossip.subscribe(topic)
@@ -86,6 +89,8 @@ class NetworkHost:
             nursery.start_soon(self._keep_wanted, nursery)
             if self._config.kad:
                 nursery.start_soon(self._kad.republish)
+            if self._config.mdns:
+                self._start_mdns(nursery)
             try:
                 yield self
             finally:
@@ -258,6 +263,40 @@ class NetworkHost:
         for text in info.listen:
             if text not in entry.addresses and len(entry.addresses) < limits.MAX_ADDRESSES_PER_PEER:
                 entry.addresses.append(text)
+
+    # -- discovery
+
+    def _start_mdns(self, nursery: trio.Nursery) -> None:
+        """Discover on the local network; a machine without multicast goes on without it."""
+        from workers.network import mdns
+
+        try:
+            sock = mdns.open_socket()
+        except OSError as error:
+            log.warning("mDNS is not available (%s); dial peers by address", error)
+            return
+        own = mdns.announced(self.listening, self.peer)
+        nursery.start_soon(mdns.Mdns(sock, (mdns.GROUP, mdns.PORT), lambda: own, self.on_found).run)
+
+    def on_found(self, address: str) -> None:
+        """Somebody announced this address: dial it once, unless it cannot be dialled or the peer is connected."""
+        try:
+            where = addresses.parse(address)
+        except ConfigError:
+            return
+        busy = self._discovering >= _DIALS_AT_ONCE
+        if busy or where.peer in ("", self.peer) or self._swarm.best(where.peer) or self._nursery is None:
+            return
+        self._discovering += 1
+        self._nursery.start_soon(self._dial_found, where.peer, address.partition("/p2p/")[0])
+
+    async def _dial_found(self, peer: str, text: str) -> None:
+        try:
+            await self._connect_to(peer, [text])
+        except CalimeroError as error:
+            log.info("dial of a discovered peer: %s", error)
+        finally:
+            self._discovering -= 1
 
     # -- keeping peers
 
