@@ -17,14 +17,16 @@ from node.storage.action import Action
 from node.storage.engine import Engine
 from node.storage.env import guest_env
 from node.storage.faults import Undecodable
+from node.storage.index import ChildCache
 from node.storage.js import JsHost, persist_root_state, read_root_state
 
 
 class Journal:
     """``collections`` makes and opens them. ``flushed``: the guest has asked for its actions, so there is a delta."""
 
-    def __init__(self, call: GuestCall, state: Overlay) -> None:
-        self.engine = Engine(state, guest_env(call.context_id, call.executor, call.now_ns, call.random_bytes))
+    def __init__(self, call: GuestCall, state: Overlay, children: ChildCache | None = None) -> None:
+        env = guest_env(call.context_id, call.executor, call.now_ns, call.random_bytes)
+        self.engine = Engine(state, env, cache=children)
         self.collections = JsHost(self.engine)
         self.flushed = False
         self._reported = 0

@@ -21,6 +21,7 @@ from node.runtime.limits import MAX_METHOD_NAME
 from node.runtime.memory import GuestMemory
 from node.runtime.overlay import Overlay
 from node.runtime.registers import Registers
+from node.storage.index import ChildCache
 
 NAME_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -41,7 +42,8 @@ def check_method_name(name: str) -> None:
 class VMLogic:
     """State of one execution. ``memory`` is attached after instantiation, before the first exported function runs.
 
-    ``journal`` is the host's storage engine of this call, made when a host function first needs it.
+    ``journal`` is the host's storage engine of this call, made when a host function first needs it; ``children`` is
+    what that engine may keep of long lists between calls of one context.
     """
 
     __slots__ = (
@@ -51,6 +53,7 @@ class VMLogic:
         "blob_bytes",
         "blobs",
         "call",
+        "children",
         "committed",
         "events",
         "logs",
@@ -66,8 +69,9 @@ class VMLogic:
         "xcalls",
     )
 
-    def __init__(self, call: GuestCall, memory: GuestMemory) -> None:
+    def __init__(self, call: GuestCall, memory: GuestMemory, children: ChildCache | None = None) -> None:
         self.call = call
+        self.children = children
         self.memory = memory
         self.registers = Registers()
         self.state = Overlay(call.state)
@@ -90,7 +94,7 @@ class VMLogic:
     @property
     def journal(self) -> Journal:
         if self._journal is None:
-            self._journal = Journal(self.call, self.state)
+            self._journal = Journal(self.call, self.state, self.children)
         return self._journal
 
     def finish(self, error: FunctionCallError | None = None, fuel: int = 0) -> Outcome:
@@ -111,7 +115,7 @@ class VMLogic:
         """
         if self.returned is not None and not self.returned[0]:
             return ExecutionError(self.returned[1])
-        if self._journal is None or self.root_hash is None:
+        if self._journal is None:
             return None
         try:
             artifact = self._journal.close()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from node.errors import HostError, MethodResolutionError
+from node.errors import HostError, MethodResolutionError, StorageError
+from node.runtime import overlay
 from node.runtime.logic import check_method_name
 from tests.node.runtime.machine import FakeServices, Machine, R
 
@@ -71,3 +72,26 @@ def test_method_names(name: str) -> None:
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(MethodResolutionError):
         check_method_name(name)
+
+
+def test_a_tree_that_cannot_be_written_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise StorageError("no room")
+
+    machine = Machine()
+    machine.call("js_crdt_map_new", R)
+    machine.call("flush_delta")
+    monkeypatch.setattr(machine.vm.journal.engine, "close", refuse)
+    outcome = machine.finish()
+    assert str(outcome.error) == "host panicked: failed to serialize causal delta: no room"
+    assert outcome.writes == {}
+
+
+def test_a_tree_of_too_many_rows_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine()
+    machine.call("js_crdt_map_new", R)
+    machine.call("flush_delta")
+    monkeypatch.setattr(overlay, "MAX_WRITTEN_ROWS", 1)
+    outcome = machine.finish()
+    assert "number of changed rows exceeds" in str(outcome.error)
+    assert outcome.writes == {}

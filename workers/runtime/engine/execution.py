@@ -19,6 +19,7 @@ from node.runtime.config import RuntimeConfig
 from node.runtime.limits import MAX_TABLE_ELEMENTS, MAX_TABLES, WASM_PAGE
 from node.runtime.logic import VMLogic
 from node.runtime.memory import GuestMemory
+from node.storage.index import ChildCache
 from workers.runtime.engine import capi
 from workers.runtime.engine.linker import DETACHED, Switchboard
 from workers.runtime.engine.modules import CALLABLE, FUNCTION, MEMORY, ReadyModule
@@ -53,6 +54,7 @@ class Execution:
         "_board",
         "_bounds",
         "_call",
+        "_children",
         "_context",
         "_export",
         "_instance",
@@ -62,8 +64,9 @@ class Execution:
         "_trap",
     )
 
-    def __init__(self, call: GuestCall, board: Switchboard, bounds: Bounds) -> None:
+    def __init__(self, call: GuestCall, board: Switchboard, bounds: Bounds, children: ChildCache | None = None) -> None:
         self._call = call
+        self._children = children
         self._board = board
         self._bounds = bounds
         self._instance = capi.Instance()
@@ -76,7 +79,7 @@ class Execution:
 
     def run(self, engine: int, ready: ReadyModule) -> Outcome:
         self._open_store(engine)
-        vm = VMLogic(self._call, GuestMemory(memoryview(b""), self._view))
+        vm = VMLogic(self._call, GuestMemory(memoryview(b""), self._view), self._children)
         error: FunctionCallError | None = None
         try:
             self._run(ready, vm)

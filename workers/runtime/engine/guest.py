@@ -14,10 +14,11 @@ from queue import SimpleQueue
 from typing import Final
 
 from node.errors import FunctionCallError
-from node.primitives import Hash
+from node.primitives import ContextId, Hash
 from node.runtime.call import GuestCall, Outcome
 from node.runtime.config import RuntimeConfig
 from node.runtime.logic import check_method_name
+from node.storage.index import ChildCache
 from workers.runtime.engine import capi
 from workers.runtime.engine.execution import Bounds, Execution
 from workers.runtime.engine.linker import Linker
@@ -27,6 +28,10 @@ from workers.runtime.engine.ticker import Ticker, ticks
 
 THREAD_STACK: Final = 16 << 20
 """Bytes. Guest frames take at most 200 KiB of it; a thread with too little dies with the whole process."""
+
+LIST_CONTEXTS: Final = 16
+LIST_BYTES: Final = 4 << 20
+"""Rows of lists kept for each of that many contexts: 200 MiB at most, with the lists made of them."""
 
 _stack_size_lock: Final = threading.Lock()
 
@@ -62,6 +67,7 @@ class WasmGuest:
         self._bounds = Bounds(self.config, ticks(self.config.deadline_ms))
         self._linker = Linker(self._engine)
         self._modules = ModuleCache(self._engine, self._linker, cache_dir, self.config)
+        self._lists: dict[ContextId, ChildCache] = {}
         self._ticker = Ticker(self._engine)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = start_with_stack(self._serve, "wasm-guest")
@@ -120,7 +126,16 @@ class WasmGuest:
             ready = self._modules.get(call.module, call.bytecode)
         except FunctionCallError as error:
             return Outcome(error=error)
-        return Execution(call, self._linker.board, self._bounds).run(capi.address(self._engine.ptr()), ready)
+        execution = Execution(call, self._linker.board, self._bounds, self._lists_of(call.context_id))
+        return execution.run(capi.address(self._engine.ptr()), ready)
+
+    def _lists_of(self, context: ContextId) -> ChildCache:
+        """What the storage engine keeps of a context's long lists; the contexts that were called last have some."""
+        lists = self._lists.pop(context, None) or ChildCache(LIST_BYTES)
+        self._lists[context] = lists
+        if len(self._lists) > LIST_CONTEXTS:
+            self._lists.pop(next(iter(self._lists)))
+        return lists
 
     def _load(self, module: Hash, bytecode: Callable[[], bytes]) -> FunctionCallError | None:
         try:
