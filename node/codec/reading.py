@@ -132,7 +132,7 @@ class _Reader:
                 return self._option(node, path)
             case StructNode():
                 return self._struct(node, path)
-            case UnionNode():
+            case _:
                 return self._union(node, path)
 
     def _int(self, node: IntNode, path: str) -> str:

@@ -92,7 +92,7 @@ class _Writer:
                 self._option(node, value, path)
             case StructNode():
                 self._struct(node, value, path)
-            case UnionNode():
+            case _:
                 self._union(node, value, path)
 
     def _int(self, node: IntNode, value: str, path: str) -> None:

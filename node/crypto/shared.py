@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final, final
 
-from nacl import bindings, exceptions
+from nacl import bindings
 
 from node.crypto.ed25519 import ORDER, check_point
 from node.errors import CryptoError
@@ -49,11 +49,7 @@ def agree(own: PrivateKey, peer: PublicKey) -> SharedKey:
     Raises :class:`CryptoError` if the peer's key is no point of the main group.
     """
     check_point(peer)
-    try:
-        product = bindings.crypto_scalarmult_ed25519_noclamp(_scalar(own), bytes(peer))
-    except exceptions.RuntimeError as error:
-        raise CryptoError(f"no key can be shared with {peer}") from error
-    return SharedKey(product)
+    return SharedKey(bindings.crypto_scalarmult_ed25519_noclamp(_scalar(own), bytes(peer)))
 
 
 def _scalar(seed: PrivateKey) -> bytes:
