@@ -72,7 +72,6 @@ class Scope:
     ORIGIN: Final = b"delta-origin\0\0\0\0"
     KEPT_KEYS: Final = b"kept-keys\0\0\0\0\0\0\0"
     OUTBOX: Final = b"event-outbox\0\0\0\0"
-    COVERED: Final = b"covered-deltas\0\0"
 
 
 def in_context(context_id: ContextId, rest: bytes) -> bytes:
