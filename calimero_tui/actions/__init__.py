@@ -1,0 +1,1 @@
+"""One registry of actions behind every surface: commands, shell, dashboard and recipe steps are derived from it."""

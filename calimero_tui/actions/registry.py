@@ -1,0 +1,12 @@
+"""All actions of all modules in one table, in the order in which help shows them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from calimero_tui.actions import applications, calls, contexts, peers
+from calimero_tui.actions.base import Registry
+
+ACTIONS: Final = Registry(
+    contexts.REGISTRY.actions | calls.REGISTRY.actions | applications.REGISTRY.actions | peers.REGISTRY.actions
+)

@@ -1,0 +1,10 @@
+"""Commands that are more than one action: the demo, the surfaces, and the node's own life."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from calimero_tui.commands import demo
+from calimero_tui.commands.surface import Surface
+
+SURFACES: Final[tuple[Surface, ...]] = (demo.SURFACE,)
