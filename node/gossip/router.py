@@ -12,8 +12,6 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-import base58
-
 from node.errors import DecodeError, InvalidSignature, LocalProtocolError
 from node.gossip import signing
 from node.gossip.cache import MessageCache, SeenIds
@@ -274,8 +272,8 @@ class Router:
             self._take_ihave(peer, known, control.ihave)
         for mid in control.iwant:
             self._answer_iwant(peer, mid)
-        for mid in control.idontwant:
-            known.unwanted[mid] = self._now
+        if control.idontwant:
+            self._take_idontwant(peer, known, control.idontwant)
 
     def _take_graft(self, peer: str, known: Peer, topic: str) -> None:
         """Let everybody in while there is room, also during a back-off: refusing makes a reference node stop to
@@ -325,6 +323,12 @@ class Router:
             self._refuse(peer, "gossip-iwant", 1, "asked for the same message too often")
             return
         self._send(peer, Rpc(messages=(message,)), droppable=True)
+
+    def _take_idontwant(self, peer: str, known: Peer, ids: Sequence[bytes]) -> None:
+        if len(known.unwanted) + len(ids) > self._params.max_ids_per_heartbeat:
+            self._refuse(peer, "gossip-idontwant", 1, "too many IDONTWANT at a time")
+            return
+        known.unwanted.update(dict.fromkeys(ids, self._now))
 
     # -- heartbeat
 
@@ -386,16 +390,6 @@ class Router:
 
     def _refuse(self, peer: str, reason: str, cost: int, detail: str) -> None:
         self._out.append(Refuse(peer, reason, cost, detail))
-
-
-def peer_text(peer_id: bytes) -> str:
-    """A peer id in its text form."""
-    return to_base58(peer_id)
-
-
-def peer_bytes(text: str) -> bytes:
-    """The bytes of a peer id in text. Raises ``ValueError`` when it is not base58."""
-    return base58.b58decode(text)
 
 
 def _parts(ids: Sequence[bytes]) -> list[tuple[bytes, ...]]:

@@ -197,6 +197,31 @@ def test_a_mesh_beyond_the_high_mark_is_cut_to_its_degree() -> None:
     assert len(hub.router.mesh_of("t")) == 6
 
 
+def test_a_graft_says_that_the_peer_follows_the_topic() -> None:
+    net, node = joined(0)
+    net.do(node, PeerAdded("p"))
+    effects = net.do(node, RpcReceived("p", encode_rpc(Rpc(control=Control(graft=("t", "t"))))))
+    assert effects == [TopicJoined("p", "t")]
+    assert node.router.mesh_of("t") == {"p"}
+    assert node.router.topics == {"t"}
+
+
+def test_leaving_what_is_not_followed_does_nothing() -> None:
+    net, node = joined(1)
+    assert net.do(node, Unsubscribe("other")) == []
+    assert net.do(node, Subscribe("t")) == []
+    assert node.router.topics_of("stranger") == frozenset()
+
+
+def test_a_mesh_that_outgrew_the_high_mark_is_pruned_with_a_back_off() -> None:
+    net, node = joined(5)
+    node.router._mesh._params = replace(GossipParams(), mesh_n=2, mesh_low=1, mesh_high=3, mesh_outbound_min=1)
+    effects = net.do(node, Heartbeat())
+    pruned = [rpc.control.prune for n in range(5) for rpc in rpcs_to(effects, f"p{n}") if rpc.control.prune]
+    assert pruned == [(Prune("t", 60),)] * 3
+    assert len(node.router.mesh_of("t")) == 2
+
+
 def test_a_topic_that_is_not_followed_takes_no_graft() -> None:
     net = Network(2)
     net.full_mesh()
@@ -359,6 +384,16 @@ def test_ihave_floods_end_at_the_limit_and_start_again_after_a_heartbeat() -> No
     assert refusals(effects[10]) == ["gossip-ihave"]
     net.do(node, Heartbeat())
     assert rpcs_to(net.do(node, RpcReceived("p0", body[11])), "p0")[0].control.iwant == (b"id11",)
+
+
+def test_idontwant_floods_end_at_the_limit_and_start_again_when_the_old_ones_expired() -> None:
+    net, node = joined(1)
+    ids = tuple(b"%d" % n for n in range(2_500))
+    body = [encode_rpc(Rpc(control=Control(idontwant=tuple(mid + b"-%d" % n for mid in ids)))) for n in range(3)]
+    assert [refusals(net.do(node, RpcReceived("p0", each))) for each in body] == [[], [], ["gossip-idontwant"]]
+    net.now += 3 * SECOND
+    net.do(node, Heartbeat())
+    assert net.do(node, RpcReceived("p0", body[2])) == []
 
 
 def test_an_id_is_asked_of_one_peer_at_a_time() -> None:

@@ -112,6 +112,28 @@ def test_unknown_fields_are_skipped() -> None:
     assert decode_rpc(bytes_field(4, b"record") + body + varint_field(99, 1)) == decode_rpc(body)
 
 
+def test_unknown_fields_are_skipped_in_every_part() -> None:
+    more = varint_field(99, 1)
+    topic = text_field(1, "t")
+    control = b"".join(
+        [
+            bytes_field(1, topic + bytes_field(2, b"i") + more),
+            bytes_field(2, bytes_field(1, b"i") + more),
+            bytes_field(3, topic + more),
+            bytes_field(4, topic + bytes_field(2, b"peer") + varint_field(3, 9)),
+            bytes_field(5, bytes_field(1, b"i") + more),
+            bytes_field(6, b"later"),
+        ]
+    )
+    body = bytes_field(1, varint_field(1, 1) + text_field(2, "t") + more)
+    body += bytes_field(2, text_field(4, "t") + more) + bytes_field(3, control)
+    assert decode_rpc(body) == Rpc(
+        (Subscription("t", subscribe=True),),
+        (Message(b"", b"", b"", "t"),),
+        Control((IHave("t", (b"i",)),), (b"i",), ("t",), (Prune("t", 9),), (b"i",)),
+    )
+
+
 def test_unsigned_form_leaves_out_signature_and_key() -> None:
     message = Message(b"f", b"d", b"s", "t", b"sig", b"key")
     assert encode_message(message, unsigned=True) == encode_message(Message(b"f", b"d", b"s", "t"))

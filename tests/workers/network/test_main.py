@@ -10,12 +10,13 @@ import pytest
 import trio
 
 from node.errors import ConfigError, LocalProtocolError, NotFound, Unreachable, WorkerError
+from tests.bench.bench_network import nodes
 from tests.workers.network.nodes import LOOPBACK, SYNC, run, until
 from workers.channels.link import socket_pair
 from workers.channels.trio_ import Channel, Peers
 from workers.messages import Message, Note, Request
 from workers.messages.base import Done
-from workers.messages.control import ListWorkers
+from workers.messages.control import ListWorkers, Stop
 from workers.messages.network import (
     CloseStream,
     Dial,
@@ -213,5 +214,18 @@ def test_a_sync_worker_that_dies_loses_its_streams_and_its_successor_is_served()
                 await a.ask(OpenStream(b.host.peer, SYNC))
                 await b.wait_for(StreamOpened, 2)
                 b.channel.close()
+
+    run(body)
+
+
+def test_two_processes_gossip_and_stop_when_told() -> None:
+    async def body() -> None:
+        async with nodes(2) as (a, b):
+            await a.channel.request(Publish("t", b"12345678"))
+            await b.until(lambda: b"12345678" in b.arrived)
+            for node in (a, b):
+                node.control.note(Stop(1.0))
+                await trio.to_thread.run_sync(node.process.join, 5)
+                assert node.process.exitcode == 0
 
     run(body)
