@@ -118,6 +118,7 @@ class Core:
             self.tell("delta", "rejected", context, delta=str(delta_id), peer=peer, reason=reason)
         for delta_id in report.applied:
             context.trails.pop(delta_id, None)
+            context.absent.pop(delta_id, None)
         self.note_heads(context, report.heads)
 
     def tell(self, kind: str, name: str, context: Followed | None, **fields: Field) -> None:

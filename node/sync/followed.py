@@ -101,6 +101,10 @@ class Followed:
         self._round_ended = Signal(kernel)
         self.in_round = False
         self.ready = False
+        self.absent: dict[DeltaId, set[str]] = {}
+        """Wanted deltas and the peers that said they do not have them."""
+        self.ours: dict[str, bool] = {}
+        """Peers that run this software, as far as asked."""
 
     # people
 

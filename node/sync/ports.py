@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from node.context.owner.repair import Buckets, Place
+from node.context.owner.repair import Row as ChildRow
 from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from node.sync.kernel import Request
 
@@ -275,8 +277,53 @@ class GetTreeNodes(Request[Tree]):
 
 @dataclass(frozen=True, slots=True)
 class ApplyLeaves(Request[Heads]):
+    """Merge entities of a peer into the state: Borsh ``Action`` each, parents first."""
+
     context_id: ContextId
     leaves: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlaces(Request[tuple[Hash, tuple[Place | None, ...]]]):
+    """Entities without their children, None for those that were never here, and the root of the same read."""
+
+    context_id: ContextId
+    entities: tuple[EntityId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBuckets(Request[tuple[Hash, Buckets]]):
+    """Digests of an entity's children and the root of the same read; ``bits`` None: as many as fit."""
+
+    context_id: ContextId
+    entity: EntityId
+    bits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows(Request[tuple[Hash, tuple[ChildRow, ...]]]):
+    """Children of an entity in some buckets, and the root of the same read."""
+
+    context_id: ContextId
+    entity: EntityId
+    bits: int
+    buckets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptHeads(Request[Heads]):
+    """Count these deltas as applied, while our root is this one. Raises :class:`NotFound` when it moved."""
+
+    context_id: ContextId
+    root: Hash
+    heads: tuple[DeltaId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgent(Request[str]):
+    """How a peer's software calls itself; empty while unknown."""
+
+    peer: str
 
 
 # -- the registry, and what it changes here

@@ -11,7 +11,7 @@ Field = str | int | float | bool | None
 
 @dataclass(slots=True)
 class Report:
-    """What a session did. ``outcome``: in sync, ahead, no state, waiting, moving, failed, or interrupted."""
+    """What a session did. ``outcome``: in sync, ahead, no state, elsewhere, waiting, moving, failed, or interrupted."""
 
     peer: str
     reason: str
@@ -23,6 +23,9 @@ class Report:
     ours: Hash = ZERO_ROOT
     theirs: Hash = ZERO_ROOT
     fetched: int = 0
+    repaired: int = 0
+    stuck: int = 0
+    """Comparisons that changed nothing here."""
     bytes: int = 0
     ended_ns: int = 0
 
@@ -43,6 +46,7 @@ class Report:
             "ours": str(self.ours),
             "theirs": str(self.theirs),
             "deltas": self.fetched,
+            "entities": self.repaired,
             "bytes": self.bytes,
             "started_ns": self.started_ns,
             "millis": (self.ended_ns - self.started_ns) // 1_000_000,

@@ -34,7 +34,10 @@ from node.sync.wire import (
     OpaqueError,
     SnapshotBoundaryRequest,
     SnapshotStreamRequest,
+    TreeBucketsRequest,
     TreeNodeRequest,
+    TreePlacesRequest,
+    TreeRowsRequest,
 )
 
 IDLE: Final = 60 * SECOND
@@ -113,6 +116,21 @@ async def _levels(call: Call) -> None:
     await serve_tree.level(call.core, call.context, call.link, call.init.payload)
 
 
+async def _buckets(call: Call) -> None:
+    assert isinstance(call.init.payload, TreeBucketsRequest)
+    await serve_tree.buckets(call.core, call.context, call.link, call.init.payload)
+
+
+async def _rows(call: Call) -> None:
+    assert isinstance(call.init.payload, TreeRowsRequest)
+    await serve_tree.rows(call.core, call.context, call.link, call.init.payload)
+
+
+async def _places(call: Call) -> None:
+    assert isinstance(call.init.payload, TreePlacesRequest)
+    await serve_tree.places(call.core, call.context, call.link, call.init.payload)
+
+
 async def _blob(call: Call) -> None:
     assert isinstance(call.init.payload, InitBlobShare)
     await blob.serve(call.core, call.context, call.link, call.init.party_id, call.init.payload.blob_id)
@@ -127,6 +145,9 @@ REQUESTS: Final[dict[type, Entry]] = {
     TreeNodeRequest: Entry(_tree),
     LevelWiseRequest: Entry(_levels),
     InitBlobShare: Entry(_blob),
+    TreeBucketsRequest: Entry(_buckets),
+    TreeRowsRequest: Entry(_rows),
+    TreePlacesRequest: Entry(_places),
 }
 
 

@@ -1,20 +1,114 @@
-"""Serving nodes of the Merkle tree, singly with their children or level by level.
+"""Serving the tree of a context: our comparison by buckets, and the two forms of the reference.
 
-Source of the messages: core 0.10.0: crates/node/src/sync/{hash_comparison,level_sync}.rs.
+A leaf that has no CRDT type cannot be expressed in the reference's form; like the reference, this node then refuses,
+and the peer falls back to deltas. Source: core 0.10.0: crates/node/src/sync/{hash_comparison_protocol,level_sync}.rs.
 """
 
 from __future__ import annotations
 
-from node.errors import NotFound
+from typing import Final
+
+from node.codec import borsh
+from node.context.owner.tree import StateNode
+from node.errors import NotFound, RemoteProtocolError
+from node.primitives import EntityId, Hash
 from node.sync.core import Core
 from node.sync.followed import Followed
+from node.sync.kernel import Ask
+from node.sync.ports import GetTreeNodes, ReadBuckets, ReadPlaces, ReadRows
 from node.sync.streams import Link
-from node.sync.wire import LevelWiseRequest, TreeNodeRequest
+from node.sync.wire import (
+    LeafMetadata,
+    LevelNode,
+    LevelWiseRequest,
+    LevelWiseResponse,
+    Message,
+    MessagePayload,
+    TreeBucketsRequest,
+    TreeBucketsResponse,
+    TreeLeafData,
+    TreeNode,
+    TreeNodeRequest,
+    TreeNodeResponse,
+    TreePlacesRequest,
+    TreePlacesResponse,
+    TreeRowsRequest,
+    TreeRowsResponse,
+)
+
+MAX_PLACES: Final = 256
+MAX_LEVEL: Final = 64
+MAX_PARENTS: Final = 1000
+MAX_NODES: Final = 1000
+"""Nodes of one answer in the reference's forms, as there."""
+
+
+# -- ours
+
+
+async def buckets(core: Core, context: Followed, link: Link, asked: TreeBucketsRequest) -> None:
+    found = await Ask(ReadBuckets(context.id, asked.entity, None))
+    await _send(core, link, TreeBucketsResponse(*found))
+
+
+async def rows(core: Core, context: Followed, link: Link, asked: TreeRowsRequest) -> None:
+    found = await Ask(ReadRows(context.id, asked.entity, asked.bits, asked.buckets))
+    await _send(core, link, TreeRowsResponse(*found))
+
+
+async def places(core: Core, context: Followed, link: Link, asked: TreePlacesRequest) -> None:
+    if len(asked.entities) > MAX_PLACES:
+        raise RemoteProtocolError(f"peer {link.peer} asks for {len(asked.entities)} entities, at most {MAX_PLACES}")
+    found = await Ask(ReadPlaces(context.id, asked.entities))
+    await _send(core, link, TreePlacesResponse(*found))
+
+
+# -- the reference's
 
 
 async def nodes(core: Core, context: Followed, link: Link, asked: TreeNodeRequest) -> None:
-    raise NotFound("no tree")
+    """HashComparison: one entity and, if asked for, its children. The root hash stands for the root entity."""
+    heads = await core.read_heads(context)
+    entity = None if asked.node_id == heads.root else EntityId(asked.node_id)
+    tree = await Ask(GetTreeNodes(context.id, entity, 1 if asked.max_depth else 0))
+    found = [tree_node(borsh.decode(StateNode, raw)) for raw in tree.nodes[:MAX_NODES]]
+    await _send(core, link, TreeNodeResponse(tuple(found), not_found=not found))
 
 
 async def level(core: Core, context: Followed, link: Link, asked: LevelWiseRequest) -> None:
-    raise NotFound("no tree")
+    """LevelWise: the children of some entities; level 0 are the children of the root."""
+    if asked.level > MAX_LEVEL or len(asked.parent_ids or ()) > MAX_PARENTS:
+        raise RemoteProtocolError(f"peer {link.peer} asks for level {asked.level} of too many parents", score=1)
+    parents: tuple[EntityId | None, ...] = asked.parent_ids or () if asked.level else (None,)
+    found: list[LevelNode] = []
+    for parent in parents:
+        tree = await Ask(GetTreeNodes(context.id, parent, 1))
+        for raw in tree.nodes[1:]:
+            node = tree_node(borsh.decode(StateNode, raw))
+            if node.children or node.leaf_data is not None:
+                found.append(LevelNode(node.id, node.hash, parent, node.leaf_data))
+    del found[MAX_NODES:]
+    more = any(node.leaf_data is None for node in found)
+    await _send(core, link, LevelWiseResponse(asked.level, tuple(found), has_more_levels=more))
+
+
+def tree_node(state: StateNode) -> TreeNode:
+    """An entity in the reference's form. Raises :class:`NotFound` for a leaf that has no CRDT type."""
+    index = state.index
+    children = tuple(child.id for child in index.children or ())
+    leaf = None
+    if not children and state.data is not None:
+        leaf = _leaf(state, state.data)
+    return TreeNode(index.id, Hash(index.full_hash), children, leaf)
+
+
+def _leaf(state: StateNode, data: bytes) -> TreeLeafData:
+    index = state.index
+    if index.metadata.crdt_type is None:
+        raise NotFound(f"Missing CRDT type metadata for leaf entity {index.id.hex()}: data integrity issue")
+    metadata = LeafMetadata(index.metadata.crdt_type, index.metadata.updated_at, 0, bytes(32), None)
+    return TreeLeafData(index.id, data, metadata)
+
+
+async def _send(core: Core, link: Link, payload: MessagePayload) -> None:
+    await link.send(Message(0, payload, core.random_bytes(12)))

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.errors import CalimeroError, RemoteProtocolError
+from node.errors import CalimeroError, NotFound, RemoteProtocolError
 from node.primitives import DeltaId
 from node.sync import application, deltas, fetching, gossip, snapshot, tree
 from node.sync.core import Core
 from node.sync.followed import Followed
 from node.sync.kernel import SECOND, Ask, Sleep
-from node.sync.ports import Heads, UnknownDeltas
+from node.sync.ports import AdoptHeads, Heads, ListPending, UnknownDeltas
 from node.sync.report import Report
 from node.sync.strategy import Strategy, View, choose
 from node.sync.streams import Link
-from node.sync.wire import DagHeadsRequest, DagHeadsResponse, Init
+from node.sync.wire import DagHeadsRequest, DagHeadsResponse, DeltaRequest, DeltaResponse, Init
 
 HEADS_TIMEOUT: Final = 10 * SECOND
 
 SETTLE: Final = SECOND // 5
 SETTLE_LOOKS: Final = 25
 """Five seconds without one more applied delta: what waits does not wait for the owner's time alone."""
+
+MAX_STUCK: Final = 2
+"""Comparisons that changed nothing here before the session leaves the rest to the peer."""
+
+MAX_ADOPTED: Final = 64
+"""Waiting deltas that one session looks up for adoption."""
 
 MAX_STEPS: Final = 8
 """Strategies tried in one session: each step must change what both sides have, and a peer that writes all the time
@@ -67,7 +73,9 @@ async def _steps(core: Core, context: Followed, link: Link, report: Report) -> N
         rule = choose(view)
         report.strategies.append(rule.strategy)
         core.tell("sync", "chosen", context, peer=link.peer, strategy=str(rule.strategy), because=rule.because)
-        ended = _ended(rule.strategy, rule.because)
+        if rule.strategy is Strategy.IN_SYNC and (absent or view.ours.missing):
+            await _adopt(core, context, link, view, absent)
+        ended = _ended(rule.strategy, rule.because) if report.stuck < MAX_STUCK else _STUCK
         if ended is not None:
             report.outcome, report.detail = ended
             return
@@ -90,6 +98,9 @@ async def _settled(core: Core, context: Followed, pending: int) -> bool:
     return False
 
 
+_STUCK: Final = ("ahead", "all of the peer's entities are here; the rest of the difference is for the peer to fetch")
+
+
 def _ended(strategy: Strategy, because: str) -> tuple[str, str] | None:
     if strategy is Strategy.IN_SYNC:
         return "in sync", because
@@ -97,6 +108,8 @@ def _ended(strategy: Strategy, because: str) -> tuple[str, str] | None:
         return "ahead", because
     if strategy is Strategy.NOTHING:
         return "no state", because
+    if strategy is Strategy.ELSEWHERE:
+        return "elsewhere", because
     return None
 
 
@@ -107,7 +120,14 @@ async def look(core: Core, context: Followed, link: Link, absent: dict[DeltaId, 
     context.agreed(link.peer, theirs.root, core.kernel.now)
     named = tuple(head for head in theirs.heads if not head.is_zero)
     unknown = await Ask(UnknownDeltas(context.id, named)) if named and not ours.root.is_zero else ()
-    return View(ours, theirs, tuple(head for head in unknown if head not in absent), len(absent))
+    wanted = tuple(head for head in unknown if head not in absent)
+    return View(ours, theirs, wanted, len(absent), lost=_lost(core, context, absent))
+
+
+def _lost(core: Core, context: Followed, absent: dict[DeltaId, None]) -> bool:
+    """Whether every peer that can be asked now said that it lacks these deltas."""
+    peers = core.peers.candidates(context.id, core.kernel.now)
+    return all(context.absent.get(delta_id, set()).issuperset(peers) for delta_id in absent)
 
 
 async def ask_heads(core: Core, context: Followed, link: Link) -> Heads:
@@ -134,8 +154,50 @@ async def _act(
         walk = await deltas.fetch(core, context, link, (*view.unknown, *view.ours.missing))
         report.fetched += walk.fetched
         absent.update(walk.absent)
+        for delta_id in walk.absent:
+            context.absent.setdefault(delta_id, set()).add(link.peer)
         if not walk.fetched and not walk.absent:
             raise RemoteProtocolError(f"peer {link.peer} brought nothing new", peer=link.peer, score=0)
     elif strategy is Strategy.TREE:
-        await tree.repair(core, context, link, view.theirs)
-        absent.clear()
+        await _repair(core, context, link, report, view)
+
+
+async def _repair(core: Core, context: Followed, link: Link, report: Report, view: View) -> None:
+    """Compare the states; one that moves meanwhile is compared again by the next step."""
+    try:
+        merged = await tree.repair(core, context, link, view.theirs.root)
+    except tree.Moved:
+        context.counters.add("comparisons moved")
+        return
+    report.repaired += merged
+    if (await core.read_heads(context)).root == view.ours.root:
+        report.stuck += 1
+
+
+async def _adopt(core: Core, context: Followed, link: Link, view: View, absent: dict[DeltaId, None]) -> None:
+    """Both states are equal: what the peer has behind its state is here too, known by its delta or not.
+
+    Only needed where deltas cannot be had any more; as long as the peer has them they are fetched.
+    """
+    wanted = [head for head in view.theirs.heads if head in absent]
+    wanted += [held.id for held in await Ask(ListPending(context.id)) if held.missing][:MAX_ADOPTED]
+    if not wanted:
+        return
+    known = await _served(core, context, link, wanted)
+    try:
+        heads = await Ask(AdoptHeads(context.id, view.theirs.root, (*known, *(h for h in view.theirs.heads))))
+    except NotFound:
+        return
+    core.note_heads(context, heads)
+    core.tell("sync", "adopted", context, peer=link.peer, deltas=len(wanted))
+
+
+async def _served(core: Core, context: Followed, link: Link, ids: list[DeltaId]) -> list[DeltaId]:
+    """Those of the deltas that the peer can serve, and therefore has applied or waiting."""
+    me = core.my_identity(context).public_key
+    found = []
+    for delta_id in ids:
+        await link.send(Init(context.id, me, DeltaRequest(context.id, delta_id), core.random_bytes(12)))
+        if isinstance((await link.message(HEADS_TIMEOUT)).payload, DeltaResponse):
+            found.append(delta_id)
+    return found

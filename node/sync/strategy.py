@@ -24,6 +24,7 @@ class Strategy(StrEnum):
     DELTAS = "deltas"
     TREE = "tree"
     WAIT = "wait"
+    ELSEWHERE = "elsewhere"
     AHEAD = "ahead"
 
 
@@ -36,6 +37,8 @@ class View:
     theirs: Heads
     unknown: tuple[DeltaId, ...] = ()
     absent: int = 0
+    lost: bool = False
+    """Every peer that can be asked said so."""
 
     @property
     def equal_roots(self) -> bool:
@@ -74,7 +77,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda v: v.wants_deltas and not v.absent, Strategy.DELTAS, "deltas are missing here"),
     Rule(lambda v: v.equal_roots, Strategy.IN_SYNC, "the roots are equal"),
     Rule(lambda v: v.settling, Strategy.WAIT, "deltas that are here are being applied"),
-    Rule(lambda v: bool(v.absent), Strategy.TREE, "the peer does not have the deltas behind its state"),
+    Rule(lambda v: v.absent > 0 and not v.lost, Strategy.ELSEWHERE, "the peer lacks deltas that others may have"),
+    Rule(lambda v: v.absent > 0, Strategy.TREE, "no peer has the deltas behind this state"),
     Rule(lambda v: v.equal_heads, Strategy.TREE, "the histories are equal and the states are not"),
     Rule(lambda v: True, Strategy.AHEAD, "everything of the peer is known here"),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from node.codec.borsh import Codec, Fixed, codec, u8, u16, u32, u64, variant
+from node.context.owner.repair import Buckets, Place, Row
 from node.primitives import BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from node.storage.crdt_type import CrdtType
 
@@ -132,6 +133,35 @@ class LevelWiseRequest:
     parent_ids: tuple[EntityId, ...] | None
 
 
+@variant(64)
+@dataclass(frozen=True, slots=True)
+class TreeBucketsRequest:
+    """Ours: digests of an entity's children in buckets. Sent only to a node that announces itself as one of ours."""
+
+    context_id: ContextId
+    entity: EntityId
+
+
+@variant(65)
+@dataclass(frozen=True, slots=True)
+class TreeRowsRequest:
+    """Ours: the children of an entity in some buckets."""
+
+    context_id: ContextId
+    entity: EntityId
+    bits: u8
+    buckets: tuple[u32, ...]
+
+
+@variant(66)
+@dataclass(frozen=True, slots=True)
+class TreePlacesRequest:
+    """Ours: entities without their children, tombstones included."""
+
+    context_id: ContextId
+    entities: tuple[EntityId, ...]
+
+
 InitPayload = (
     InitBlobShare
     | InitKeyShare
@@ -141,6 +171,9 @@ InitPayload = (
     | SnapshotStreamRequest
     | TreeNodeRequest
     | LevelWiseRequest
+    | TreeBucketsRequest
+    | TreeRowsRequest
+    | TreePlacesRequest
 )
 
 
@@ -347,6 +380,29 @@ class LevelWiseResponse:
     has_more_levels: bool
 
 
+@variant(64)
+@dataclass(frozen=True, slots=True)
+class TreeBucketsResponse:
+    """Ours. ``root`` is the state's root at the time of the read."""
+
+    root: Hash
+    buckets: Buckets
+
+
+@variant(65)
+@dataclass(frozen=True, slots=True)
+class TreeRowsResponse:
+    root: Hash
+    rows: tuple[Row, ...]
+
+
+@variant(66)
+@dataclass(frozen=True, slots=True)
+class TreePlacesResponse:
+    root: Hash
+    places: tuple[Place | None, ...]
+
+
 MessagePayload = (
     BlobShare
     | KeyShare
@@ -360,6 +416,9 @@ MessagePayload = (
     | SnapshotFailed
     | TreeNodeResponse
     | LevelWiseResponse
+    | TreeBucketsResponse
+    | TreeRowsResponse
+    | TreePlacesResponse
 )
 
 

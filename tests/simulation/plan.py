@@ -53,7 +53,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong from ``at`` on for ``lasts`` seconds. ``node``, ``other`` and ``amount`` as it needs."""
+    """Something that goes wrong from ``at`` on, for ``lasts`` seconds; the other fields as the kind needs them."""
 
     at: float
     kind: FaultKind
@@ -65,7 +65,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. ``late`` nodes join during it, ``interop`` uses the storage rules that 0.10.0 applications have."""
+    """One run. ``late`` nodes join during it, ``interop`` uses the storage rules that 0.10.0 applications have;
+    those cannot converge on a key that is removed and written again, so such a run removes none."""
 
     seed: int
     nodes: int
@@ -107,8 +108,9 @@ def draw(seed: int, shape: Shape | None = None) -> Plan:
     kinds = [kind for kind in shape.kinds if rng.random() < 0.35]
     faults = tuple(sorted((_fault(rng, kind, nodes) for kind in kinds for _ in range(rng.randint(1, 3))), key=_at))
     late = tuple(sorted({f.node for f in faults if f.kind == "late join" and f.node != 0}))
-    writes = tuple(_write(rng, number, shape, nodes) for number in range(shape.writes))
-    return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults)
+    interop = rng.random() < 0.2
+    writes = tuple(_write(rng, number, shape, nodes, removals=not interop) for number in range(shape.writes))
+    return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults, interop)
 
 
 def _at(item: Write | Fault) -> float:
@@ -122,8 +124,8 @@ def _fault(rng: random.Random, kind: FaultKind, nodes: int) -> Fault:
     return Fault(round(at, 3), kind, node, other, round(rng.uniform(0.2, 12), 3), rng.random())
 
 
-def _write(rng: random.Random, number: int, shape: Shape, nodes: int) -> Write:
+def _write(rng: random.Random, number: int, shape: Shape, nodes: int, *, removals: bool) -> Write:
     at = round(CALM + rng.random() ** 1.5 * TROUBLE, 4)
     key = f"k{rng.randrange(shape.keys)}"
-    value = None if rng.random() < 0.15 else f"v{number}" + "x" * (rng.random() < 0.02) * 70_000
+    value = None if rng.random() < 0.15 and removals else f"v{number}" + "x" * (rng.random() < 0.02) * 70_000
     return Write(at, rng.randrange(nodes), key, value)

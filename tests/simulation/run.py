@@ -59,6 +59,7 @@ class Run:
         self.trace: list[str] | None = [] if trace else None
         self.acknowledged = 0
         self.liars: set[int] = set()
+        self.covered: set[int] = set()
         self.gone: set[int] = set()
         self.roots: dict[int, list[tuple[int, Hash]]] = {}
         self.counts: dict[str, int] = {}
@@ -132,7 +133,9 @@ class Run:
         station = self.stations[write.node]
         if station.number in self.gone:
             return
-        method, args = ("remove", write.key) if write.value is None else ("set", [write.key, f"{write.value}@{write.node}"])
+        method, args = (
+            ("remove", write.key) if write.value is None else ("set", [write.key, f"{write.value}@{write.node}"])
+        )
         try:
             done = station.execute(method, args)
         except (CalimeroError, StorageError) as error:
@@ -185,6 +188,8 @@ class Run:
     def _told(self, station: Station, notice: Notice) -> None:
         self._note(f"[{station.number}] {notice.kind} {notice.name} {notice.fields}")
         self.counts[f"{notice.kind} {notice.name}"] = self.counts.get(f"{notice.kind} {notice.name}", 0) + 1
+        if notice.name in ("adopted", "snapshot"):
+            self.covered.add(station.number)
         if notice.name == "ended" and notice.fields.get("outcome") == "in sync":
             self._check_success(station, notice)
 
@@ -236,7 +241,8 @@ class Run:
         roots = {station.root for station in members}
         if len(roots) != 1 or next(iter(roots)).is_zero:
             return False
-        return not any(station.here.state.dag.pending_count for station in members)
+        heads = {frozenset(station.here.state.meta.dag_heads) for station in members}
+        return len(heads) == 1 and not any(station.here.state.dag.pending_count for station in members)
 
     def _difference(self) -> str:
         parts = []
@@ -276,16 +282,20 @@ class Run:
                     raise Violation(f"acknowledged delta {delta_id} is not on node {station.number}")
 
     def _covered(self, station: Station, delta_id: DeltaId) -> bool:
-        """A node that started from a snapshot, or was repaired by one, has effects without the deltas behind them."""
-        return station.number in self.plan.late or station.number != 0
+        """A node that took a snapshot or adopted heads has effects without the deltas behind them."""
+        return station.number in self.covered
 
     def _check_value(self, station: Station, key: str, winner: object) -> None:
         found = station.read(key)
         data = getattr(winner, "data", None)
         if data is None and found is not None:
-            raise Violation(f"node {station.number} has {key!r} = {str(found)[:20]!r}, which was removed or never written")
+            raise Violation(
+                f"node {station.number} has {key!r} = {str(found)[:20]!r}, which was removed or never written"
+            )
         if data is not None and (found is None or str(found).encode() not in data):
-            raise Violation(f"node {station.number} has {key!r} = {str(found)[:20]!r}, the last acknowledged write differs")
+            raise Violation(
+                f"node {station.number} has {key!r} = {str(found)[:20]!r}, the last acknowledged write differs"
+            )
 
 
 def _time(at: float) -> int:

@@ -38,7 +38,7 @@ from node.gossip import (
     Unsubscribe,
 )
 from node.gossip.signing import peer_id_of, signer
-from node.primitives import ApplicationId, BlobId, ContextId, Hash, PrivateKey, PublicKey
+from node.primitives import BlobId, Hash, PrivateKey, PublicKey
 from node.storage.hlc import HybridClock
 from node.store.base import Batch
 from node.store.memory import MemoryDisk, MemoryStore, Point
@@ -120,9 +120,7 @@ class Station:
         store = MemoryStore(self.disk)
         host = self._host()
         clock = HybridClock(self.wall, self.number + 1)
-        staged = lifecycle.initialise(
-            CONTEXT, APPLICATION, RUNNABLE, self.member, self.keys, b"{}", host, clock
-        )
+        staged = lifecycle.initialise(CONTEXT, APPLICATION, RUNNABLE, self.member, self.keys, b"{}", host, clock)
         lifecycle.commit_created(store, staged, CONFIG)
         store.close()
 
@@ -207,7 +205,13 @@ class Station:
 
     def _committed(self, delta: CausalDelta) -> None:
         opened = p.OpenDelta(
-            delta.id, delta.parents, delta.hlc, delta.expected_root_hash, b"\0" + delta.payload, self.member, delta.events
+            delta.id,
+            delta.parents,
+            delta.hlc,
+            delta.expected_root_hash,
+            b"\0" + delta.payload,
+            self.member,
+            delta.events,
         )
         life = self.life
         self.time.later(MILLI, lambda: self.event(DeltaCommitted(CONTEXT, opened)) if life == self.life else None)
@@ -426,9 +430,7 @@ class Station:
         return tuple(self.here.wire_deltas(r.ids))
 
     def on_ListPending(self, r: p.ListPending) -> tuple[p.Waiting, ...]:  # noqa: N802
-        return tuple(
-            p.Waiting(w.id, tuple(w.missing), w.since_ns, w.waits_for, w.error) for w in self.here.pending()
-        )
+        return tuple(p.Waiting(w.id, tuple(w.missing), w.since_ns, w.waits_for, w.error) for w in self.here.pending())
 
     def on_OpenSnapshot(self, r: p.OpenSnapshot) -> p.Snapshot:  # noqa: N802
         handle, view = self.here.snapshots.open()
@@ -459,8 +461,25 @@ class Station:
         return p.Tree(tuple(self.here.tree.nodes(r.node, r.depth)), self.here.state.meta.root_hash)
 
     def on_ApplyLeaves(self, r: p.ApplyLeaves) -> p.Heads:  # noqa: N802
-        self.here.tree.apply(r.leaves)
+        self.here.merge(list(r.leaves))
         return self._heads()
+
+    def on_ReadPlaces(self, r: p.ReadPlaces) -> object:  # noqa: N802
+        return self.root, tuple(self.here.repair.place(entity) for entity in r.entities)
+
+    def on_ReadBuckets(self, r: p.ReadBuckets) -> object:  # noqa: N802
+        return self.root, self.here.repair.buckets(r.entity, r.bits)
+
+    def on_ReadRows(self, r: p.ReadRows) -> object:  # noqa: N802
+        return self.root, tuple(self.here.repair.rows(r.entity, r.bits, r.buckets))
+
+    def on_AdoptHeads(self, r: p.AdoptHeads) -> p.Heads:  # noqa: N802
+        self.here.adopt_heads(r.root, r.heads)
+        self._work_soon()
+        return self._heads()
+
+    def on_ReadAgent(self, r: p.ReadAgent) -> str:  # noqa: N802
+        return "calimero-py/sim"
 
     # registry, application, blobs
 
@@ -518,5 +537,3 @@ class Station:
     @property
     def root(self) -> Hash:
         return self.here.state.meta.root_hash
-
-

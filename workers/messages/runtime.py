@@ -20,6 +20,7 @@ __all__ = [
     "AbortContext",
     "AbortInstall",
     "AdoptContext",
+    "AdoptHeads",
     "AliasAnswer",
     "AliasList",
     "AliasRecord",
@@ -32,6 +33,8 @@ __all__ = [
     "BlameEntry",
     "BlobAnswer",
     "BlobList",
+    "BucketDigests",
+    "ChildRows",
     "CloseSnapshot",
     "CommitContext",
     "CompareDeltas",
@@ -53,9 +56,12 @@ __all__ = [
     "GetAlias",
     "GetApplication",
     "GetBlob",
+    "GetBuckets",
+    "GetChildRows",
     "GetDeltas",
     "GetHeads",
     "GetKeys",
+    "GetPlaces",
     "GetRow",
     "GetTreeNodes",
     "GetUnknown",
@@ -79,6 +85,7 @@ __all__ = [
     "Noticed",
     "OpenSnapshot",
     "PendingList",
+    "Places",
     "PoolIdentity",
     "ProposalRecord",
     "PutAlias",
@@ -498,6 +505,58 @@ class ApplyLeaves(Request[Heads], frozen=True):
 
     context_id: ContextId
     leaves: list[bytes]
+
+
+class GetPlaces(Request["Places"], frozen=True):
+    """Entities without their children, tombstones included."""
+
+    context_id: ContextId
+    entities: list[EntityId]
+
+
+class Places(Message, frozen=True):
+    """Borsh ``Place`` each, None for an entity that was never here; ``root`` is the root hash of the same read."""
+
+    root: Hash
+    places: list[bytes | None]
+
+
+class GetBuckets(Request["BucketDigests"], frozen=True):
+    """Digests of an entity's children in 2^bits buckets of their ids; ``bits`` None: as many as fit."""
+
+    context_id: ContextId
+    entity: EntityId
+    bits: int | None
+
+
+class BucketDigests(Message, frozen=True):
+    root: Hash
+    bits: int
+    digests: bytes
+
+
+class GetChildRows(Request["ChildRows"], frozen=True):
+    """Children of an entity in some buckets."""
+
+    context_id: ContextId
+    entity: EntityId
+    bits: int
+    buckets: list[int]
+
+
+class ChildRows(Message, frozen=True):
+    """Id, creation time in ns and full hash of each child."""
+
+    root: Hash
+    rows: list[tuple[EntityId, int, Hash]]
+
+
+class AdoptHeads(Request[Heads], frozen=True):
+    """Count deltas of a peer as applied, while our root is ``root``, which is the peer's; else fail."""
+
+    context_id: ContextId
+    root: Hash
+    heads: list[DeltaId]
 
 
 class InspectState(Request["StatePage"], frozen=True):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from node.codec import borsh
 from node.context.owner import lifecycle
 from node.context.owner.apply import RELEASE_SLICE
 from node.context.owner.host import Runnable
@@ -323,6 +324,35 @@ def apply_leaves(worker: RuntimeWorker, op: m.ApplyLeaves) -> Heads:
     owner = worker.contexts.get(op.context_id)
     owner.merge(op.leaves)
     return convert.heads_record(owner.heads())
+
+
+@serves(m.GetPlaces)
+def get_places(worker: RuntimeWorker, op: m.GetPlaces) -> m.Places:
+    owner = worker.contexts.get(op.context_id)
+    found = [owner.repair.place(entity) for entity in op.entities]
+    return m.Places(owner.state.meta.root_hash, [None if place is None else borsh.encode(place) for place in found])
+
+
+@serves(m.GetBuckets)
+def get_buckets(worker: RuntimeWorker, op: m.GetBuckets) -> m.BucketDigests:
+    owner = worker.contexts.get(op.context_id)
+    found = owner.repair.buckets(op.entity, op.bits)
+    return m.BucketDigests(owner.state.meta.root_hash, found.bits, found.digests)
+
+
+@serves(m.GetChildRows)
+def get_child_rows(worker: RuntimeWorker, op: m.GetChildRows) -> m.ChildRows:
+    owner = worker.contexts.get(op.context_id)
+    rows = owner.repair.rows(op.entity, op.bits, op.buckets)
+    return m.ChildRows(owner.state.meta.root_hash, [(row.id, row.created_at, row.full_hash) for row in rows])
+
+
+@serves(m.AdoptHeads)
+def adopt_heads(worker: RuntimeWorker, op: m.AdoptHeads) -> Heads:
+    owner = worker.contexts.get(op.context_id)
+    view = owner.adopt_heads(op.root, op.heads)
+    worker.look_after(owner)
+    return convert.heads_record(view)
 
 
 @serves(m.InspectState)

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from node.codec import borsh
+from node.context.owner.repair import Buckets, Place, Row
 from node.errors import NotFound
 from node.primitives import BlobId, ContextId, DeltaId, Hash, PublicKey
 from node.sync import kernel
@@ -76,6 +78,11 @@ class Carrier:
             p.AbortInstall: lambda q: self._ask(r.AbortInstall(q.context_id)),
             p.GetTreeNodes: self._tree,
             p.ApplyLeaves: self._leaves,
+            p.ReadPlaces: self._places,
+            p.ReadBuckets: self._buckets,
+            p.ReadRows: self._rows,
+            p.AdoptHeads: self._adopt,
+            p.ReadAgent: self._agent,
             p.ReadRevisions: lambda q: self._registry.revisions(q.context_id, q.config),
             p.ReadMembers: self._members,
             p.ReadApplication: lambda q: self._registry.application(q.context_id, q.config),
@@ -172,6 +179,25 @@ class Carrier:
 
     async def _leaves(self, q: p.ApplyLeaves) -> p.Heads:
         return heads_of(await self._owners.ask(r.ApplyLeaves(q.context_id, list(q.leaves))))
+
+    async def _places(self, q: p.ReadPlaces) -> tuple[Hash, tuple[Place | None, ...]]:
+        found = await self._owners.ask(r.GetPlaces(q.context_id, list(q.entities)))
+        return found.root, tuple(None if raw is None else borsh.decode(Place, raw) for raw in found.places)
+
+    async def _buckets(self, q: p.ReadBuckets) -> tuple[Hash, Buckets]:
+        found = await self._owners.ask(r.GetBuckets(q.context_id, q.entity, q.bits))
+        return found.root, Buckets(found.bits, found.digests)
+
+    async def _rows(self, q: p.ReadRows) -> tuple[Hash, tuple[Row, ...]]:
+        found = await self._owners.ask(r.GetChildRows(q.context_id, q.entity, q.bits, list(q.buckets)))
+        return found.root, tuple(Row(*row) for row in found.rows)
+
+    async def _adopt(self, q: p.AdoptHeads) -> p.Heads:
+        return heads_of(await self._owners.ask(r.AdoptHeads(q.context_id, q.root, list(q.heads))))
+
+    async def _agent(self, q: p.ReadAgent) -> str:
+        listed: n.PeerList = await self._net(n.ListPeers())
+        return next((record.agent for record in listed.peers if record.peer == q.peer), "")
 
     # registry
 

@@ -17,6 +17,7 @@ from node.context.owner.execute import Executed, Executor
 from node.context.owner.host import Host, Runnable
 from node.context.owner.outbox import Outbox
 from node.context.owner.past import Past
+from node.context.owner.repair import Repair
 from node.context.owner.snapshot import SnapshotInstaller, SnapshotServer
 from node.context.owner.state import ContextState
 from node.context.owner.tree import Tree
@@ -74,6 +75,7 @@ class ContextOwner:
         self.installer = SnapshotInstaller(self.state, self._applier.owe)
         self.tree = Tree(self.state)
         self.past = Past(self.state)
+        self.repair = Repair(self.state, self._applier.owe)
 
     # calls and deltas
 
@@ -172,6 +174,12 @@ class ContextOwner:
         """Verify the received snapshot and make it the state; ``limit`` of the deltas that waited are tried at once."""
         self._applier.owed.update({entry.delta_id: entry for entry in self.installer.finish()})
         self.resume(limit)
+        return self.heads()
+
+    def adopt_heads(self, root: Hash, heads: Iterable[DeltaId]) -> HeadsView:
+        """Count deltas of a peer with the same root as applied, and release what waits for them."""
+        entries = self.repair.adopt_heads(root, heads)
+        self._applier.owed.update({entry.delta_id: entry for entry in entries})
         return self.heads()
 
     def keys(self) -> dict[PublicKey, ContextIdentity]:

@@ -218,6 +218,9 @@ class Owner:
             self.members = frozenset(r.members)
         return None
 
+    def ReadAgent(self, r: ports.ReadAgent) -> object:  # noqa: N802
+        return "rust-libp2p/0.47.0"
+
     def FindApplication(self, r: ports.FindApplication) -> object:  # noqa: N802
         return ports.Application(r.id, ports.BlobId(bytes(32)), 0, "")
 

@@ -1,0 +1,152 @@
+"""Repair of a context whose state differs from a peer's although no delta explains it.
+
+Children of an entity are compared in buckets of their ids, so that a wide tree costs what differs and not what it has.
+Heads of a peer are adopted only while both roots are equal: then this state holds everything that is behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from node.codec import borsh
+from node.codec.borsh import u32
+from node.context.owner.snapshot import Owe
+from node.context.owner.state import ContextState
+from node.context.owner.tree import StateNode
+from node.dag.delta import CausalDelta, checkpoint
+from node.errors import NotFound
+from node.primitives import DeltaId, EntityId, Hash
+from node.storage.entities import EntityIndex
+from node.storage.keys import entry_key, index_key
+from node.store.base import Batch
+from node.store.values import OutboxEntry
+
+DIGEST: Final = 8
+"""Bytes of a digest: an accident that hides a difference has a chance of 1 in 2^64; the roots are compared after."""
+
+PER_BUCKET: Final = 8
+"""Children of one bucket, on average: each differing child then brings eight rows of 72 bytes with it."""
+
+MAX_BITS: Final = 16
+"""65,536 buckets; their digests fill half a megabyte."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An entity without its children: enough to hold it, and to be named as an ancestor."""
+
+    node: StateNode
+    children: u32
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A child as its parent lists it."""
+
+    id: EntityId
+    created_at: borsh.u64
+    full_hash: Hash
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """Digests of the children of one entity, 8 bytes a bucket; a child's bucket are the first ``bits`` of its id."""
+
+    bits: u32
+    digests: bytes
+
+    def differing(self, other: Buckets) -> list[int]:
+        """Numbers of the buckets that are not equal."""
+        size = 1 << self.bits
+        return [n for n in range(size) if self._at(n) != other._at(n)]
+
+    def _at(self, number: int) -> bytes:
+        return self.digests[number * DIGEST : (number + 1) * DIGEST]
+
+
+def bucket_of(entity: bytes, bits: int) -> int:
+    return int.from_bytes(entity[:4], "big") >> (32 - bits) if bits else 0
+
+
+def bits_for(children: int) -> int:
+    """How many bits of the id make buckets of the wanted size."""
+    return min(MAX_BITS, max(0, (children // PER_BUCKET).bit_length()))
+
+
+class Repair:
+    """Reads for a comparison. ``owe`` notes the handlers of deltas that waited here and are adopted."""
+
+    def __init__(self, state: ContextState, owe: Owe) -> None:
+        self._state = state
+        self._owe = owe
+
+    # comparing
+
+    def place(self, entity: EntityId) -> Place | None:
+        """One entity, tombstones included; None if it was never here."""
+        rows = self._state.rows
+        raw = rows.state(index_key(entity))
+        if raw is None:
+            return None
+        index = borsh.decode(EntityIndex, raw)
+        bare = msgspec.structs.replace(index, children=None)
+        return Place(StateNode(bare, rows.state(entry_key(entity))), len(index.children or ()))
+
+    def buckets(self, entity: EntityId, bits: int | None) -> Buckets:
+        """Digests of the children of an entity; ``bits`` None: as many as fit their number."""
+        rows = self.rows(entity)
+        bits = bits_for(len(rows)) if bits is None else max(0, min(bits, MAX_BITS))
+        parts: list[list[bytes]] = [[] for _ in range(1 << bits)]
+        for row in sorted(rows, key=_order):
+            parts[bucket_of(row.id, bits)].append(row.id + row.created_at.to_bytes(8, "little") + row.full_hash)
+        return Buckets(bits, b"".join(_digest(part) for part in parts))
+
+    def rows(self, entity: EntityId, bits: int = 0, buckets: Iterable[int] | None = None) -> list[Row]:
+        """The children of an entity, all of them or those in some buckets."""
+        raw = self._state.rows.state(index_key(entity))
+        children = borsh.decode(EntityIndex, raw).children if raw is not None else None
+        wanted = None if buckets is None else set(buckets)
+        return [
+            Row(child.id, child.metadata.created_at, child.merkle_hash)
+            for child in children or ()
+            if wanted is None or bucket_of(child.id, bits) in wanted
+        ]
+
+    # adopting
+
+    def adopt_heads(self, root: Hash, heads: Iterable[DeltaId]) -> list[OutboxEntry]:
+        """Count deltas of a peer whose root is ours as applied; answers the handlers owed for those that waited here.
+
+        Raises :class:`NotFound` when the root is another one by now: the comparison has to be repeated.
+        """
+        state = self._state
+        if state.meta.root_hash != root or root.is_zero:
+            raise NotFound("the state moved since it was compared")
+        fresh = [head for head in dict.fromkeys(heads) if not head.is_zero and state.dag.parents(head) is None]
+        held = {head: delta for head in fresh if (delta := state.rows.causal(head)) is not None}
+        batch = Batch()
+        entries = [self._adopt(batch, head, held.get(head), root) for head in fresh]
+        parents = {parent for delta in held.values() for parent in delta.parents}
+        kept = tuple(head for head in (*state.dag.heads, *fresh) if head not in parents)
+        if fresh:
+            state.commit(batch, meta=replace(state.meta, dag_heads=kept))
+        for head in fresh:
+            state.dag.restore_checkpoint(head)
+            if head in held and state.dag.covers(head):
+                state.dag.learn(held[head])
+        return [entry for entry in entries if entry is not None]
+
+    def _adopt(self, batch: Batch, head: DeltaId, held: CausalDelta | None, root: Hash) -> OutboxEntry | None:
+        self._state.rows.put_delta(batch, held or checkpoint(head, root), applied=True)
+        origin = self._state.rows.origin(head) if held is not None else None
+        return self._owe(batch, held, origin.author) if held is not None and origin is not None else None
+
+
+def _order(row: Row) -> tuple[bytes, int]:
+    return row.id, row.created_at
+
+
+def _digest(part: list[bytes]) -> bytes:
+    return sha256(b"".join(part)).digest()[:DIGEST] if part else bytes(DIGEST)
