@@ -114,13 +114,12 @@ class ChildList:
 
     @property
     def size(self) -> int:
-        """Bytes of :meth:`encode`."""
+        """Bytes of :meth:`pieces`."""
         return 4 + (len(self._area) if self._rows is None else sum(map(len, self._rows)))
 
-    def encode(self) -> bytes:
-        """Borsh ``vec<ChildInfo>``."""
-        body = self._area if self._rows is None else b"".join(self._rows)
-        return len(self).to_bytes(4, "little") + body
+    def pieces(self) -> list[bytes | bytearray]:
+        """Borsh ``vec<ChildInfo>`` in pieces to join; they are not to be kept."""
+        return [len(self).to_bytes(4, "little"), *([self._area] if self._rows is None else self._rows)]
 
     # changes
 

@@ -52,6 +52,8 @@ class Rules:
     """T4: of two writes of one time the greater bytes win."""
     single_row: bool = False
     """S1, T3: an entity has one row in its parent, at its earliest creation."""
+    text_keeps_deleted: bool = False
+    """S15: a deleted character stays as a place, so that what follows it does not move."""
     delete_subtree: bool = False
     """S10: descendants of a deleted entity are deleted with it, frozen ones excepted."""
 
@@ -73,7 +75,14 @@ REFERENCE: Final = Rules(
     merge_respects_tombstones=False,
 )
 
-REPAIRED: Final = Rules(check_adds=True, lift_tombstones=True, tie_by_data=True, single_row=True, delete_subtree=True)
+REPAIRED: Final = Rules(
+    check_adds=True,
+    lift_tombstones=True,
+    tie_by_data=True,
+    single_row=True,
+    text_keeps_deleted=True,
+    delete_subtree=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

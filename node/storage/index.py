@@ -71,9 +71,9 @@ class IndexNode:
         return node
 
     def encode(self) -> bytes:
-        children = _NONE if self.children is None else _SOME + self.children.encode()
+        children = [_NONE] if self.children is None else [_SOME, *self.children.pieces()]
         tail = _TAIL.encode((self.full_hash, self.own_hash, self.metadata, self.deleted_at))
-        return b"".join((_HEAD.encode((self.id, self.parent_id)), children, tail))
+        return b"".join((_HEAD.encode((self.id, self.parent_id)), *children, tail))
 
     def digest(self) -> Hash:
         """The full hash that data and children have now."""

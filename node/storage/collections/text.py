@@ -1,8 +1,9 @@
 """ReplicatedGrowableArray: text as a set of characters, each of which names the one to its left.
 
-Positions are Unicode scalars. Deleting a character removes it whole; what followed it then has a left neighbour that is
-gone. Such runs stand behind the rest in the order of the neighbours that they lost, so the text depends on its
-characters alone. The reference falls back to the order of storage, which differs between replicas.
+Positions are Unicode scalars. In the reference deleting a character removes it whole; what followed it then has a left
+neighbour that is gone, and its place is that of storage, which differs between replicas. By our order such runs stand
+behind the rest in the order of the neighbours that they lost, so the text depends on its characters alone. Where all
+nodes agree on it a deleted character stays as a place without content, and nothing moves.
 Source: core 0.10.0: crates/storage/src/collections/rga.rs.
 """
 
@@ -45,6 +46,9 @@ class RgaChar(msgspec.Struct, frozen=True):
         scalar = self.content < 0x110000 and not 0xD800 <= self.content < 0xE000
         return chr(self.content) if scalar else UNKNOWN
 
+
+GONE: Final = 0xFFFF_FFFF
+"""Content of a character that was deleted and keeps its place."""
 
 BEGIN: Final = CharId(ZERO, 0)
 """The left neighbour of the first character."""
@@ -96,7 +100,7 @@ class ReplicatedGrowableArray:
         order = self._order()
         if not 0 <= position < len(order):
             raise InvalidData("position out of bounds")
-        self.chars.remove(order[position][0])
+        self._remove(*order[position])
 
     def delete_range(self, start: int, end: int) -> None:
         """Delete from ``start`` up to ``end``, which may lie behind the end of the text."""
@@ -105,7 +109,13 @@ class ReplicatedGrowableArray:
         order = self._order()
         if not 0 <= start <= len(order):
             raise InvalidData("position out of bounds")
-        for char_id, _ in order[start:end]:
+        for char_id, char in order[start:end]:
+            self._remove(char_id, char)
+
+    def _remove(self, char_id: CharId, char: RgaChar) -> None:
+        if self.chars.inner.engine.rules.text_keeps_deleted:
+            self.chars.insert(char_id, RgaChar(GONE, char.left))
+        else:
             self.chars.remove(char_id)
 
     def text(self) -> str:
@@ -125,7 +135,8 @@ class ReplicatedGrowableArray:
     def _order(self) -> list[tuple[CharId, RgaChar]]:
         chars = list(self.chars.entries())
         by_tree = self.chars.inner.engine.rules.text_by_tree
-        return list(tree_order(chars) if by_tree else reference_order(chars))
+        order = tree_order(chars) if by_tree else reference_order(chars)
+        return [item for item in order if item[1].content != GONE]
 
 
 def tree_order(chars: Iterable[tuple[CharId, RgaChar]]) -> Iterator[tuple[CharId, RgaChar]]:
