@@ -32,6 +32,8 @@ class Worker:
         self.grace = 0.0
         """Seconds that are left for finishing, once ``stopping`` is set."""
         self.fault: Exception | None = None
+        self.on_attached: Callable[[str], None] | None = None
+        """Called with the name of a peer that was restarted, once its new channel is in place."""
         self._control = control
         self._loop = asyncio.get_running_loop()
         self._peers: Peers | None = None
@@ -76,6 +78,8 @@ class Worker:
         if self._peers is not None:
             _log.info("new channel to %s", name)
             self._peers.attach(name, sock)
+            if self.on_attached is not None:
+                self.on_attached(name)
 
     def _stop(self, grace: float) -> None:
         self.grace = grace

@@ -31,6 +31,7 @@ STOP_TIMEOUT: Final = 15.0
 
 CONTRACT: Final = "v0-6.config.calimero-context.testnet"
 LOG_LINES: Final = 5
+LOG_FILTER: Final = "info,httpx=warning,uvicorn=warning"
 _PEER_PREFIX: Final = b"\x00\x24\x08\x01\x12\x20"
 _KEY_PREFIX: Final = b"\x08\x01\x12\x40"
 
@@ -274,6 +275,9 @@ url = "{relayer}"
 [registry]
 enabled = {json.dumps(coordinator)}
 listen = "/ip4/127.0.0.1/tcp/{ports.registry}"
+
+[log]
+filter = "{os.environ.get("CALIMERO_LOG", LOG_FILTER)}"
 """
 
 

@@ -130,6 +130,7 @@ async def run(members: Sequence[Member], context_id: str, report: Report) -> Out
         await _converge(members, context_id, outcome)
         if outcome.converged:
             report("measuring how fast an event arrives")
+            await asyncio.gather(*(listener.ready.wait() for listener in listeners))
             await _paced(members, context_id, listeners, outcome)
             await _converge(members, context_id, outcome)
     finally:

@@ -46,9 +46,6 @@ NEAR: Final = "near"
 """The only protocol of 0.10.0."""
 
 SERVER: Final = "server"
-LOOK: Final = 0.2
-"""Seconds between two looks at the channel to the network worker: a restart takes longer than this."""
-
 RETRY: Final = 0.5
 """Seconds until the contexts are listed again while an owner is starting."""
 
@@ -62,6 +59,8 @@ class SyncWorker:
         self._worker = worker
         self._topics: dict[str, ContextId] = {}
         self._streams: set[int] = set()
+        self._network_restarted = asyncio.Event()
+        worker.on_attached = self._attached
         self.peers: Peers = worker.open(self._on_request, self._on_note)
         self.owners = Owners(self.peers)
         self.handlers: dict[type, Handler] = {
@@ -192,16 +191,17 @@ class SyncWorker:
             if record.connected and topic in record.topics:
                 self._feed(e.PeerSubscribed(record.peer, context_id))
 
+    def _attached(self, peer: str) -> None:
+        if peer == NETWORK:
+            self._network_restarted.set()
+
     async def _watch_network(self) -> None:
         """A network worker that was restarted has no topics and no streams: give it the topics, forget the streams."""
         while True:
-            await asyncio.sleep(LOOK)
-            if self.peers.alive(NETWORK):
-                continue
-            log.warning("the network worker is gone")
+            await self._network_restarted.wait()
+            self._network_restarted.clear()
+            log.warning("the network worker was restarted; its streams are gone")
             self._lose_streams()
-            while not self.peers.alive(NETWORK):  # noqa: ASYNC110 - the channel table has no event for it
-                await asyncio.sleep(LOOK)
             await self._subscribe_again()
 
     def _lose_streams(self) -> None:
