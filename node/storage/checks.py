@@ -7,11 +7,10 @@ Source: core 0.10.0: crates/storage/src/interface.rs.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeAlias
 
 from node.crypto import ed25519
-from node.primitives import EntityId
-from node.storage.action import Action, Add, Compare, DeleteRef, Update, payload_for_signing, time_of
+from node.storage.action import Add, DeleteRef, Update, payload_for_signing
 from node.storage.entities import Frozen, Metadata, StorageType, User
 from node.storage.env import Env, Rules
 from node.storage.faults import (
@@ -25,15 +24,15 @@ from node.storage.faults import (
 from node.storage.hlc import DRIFT_NS
 from node.storage.index import Index
 
+Change: TypeAlias = Add | Update | DeleteRef
+
 HASH_SIZE: Final = 32
 FROZEN_LEAST: Final = 64
 """Bytes of a frozen entry without a value: its hash in front, its id behind."""
 
 
-def check_action(action: Action, index: Index, env: Env, rules: Rules) -> None:
+def check_action(action: Change, index: Index, env: Env, rules: Rules) -> None:
     """Raises an :class:`~node.storage.faults.ActionRefused` that says why."""
-    if isinstance(action, Compare):
-        raise ActionNotAllowed("Compare")
     _check_time(action, env.now_ns())
     if isinstance(action, DeleteRef):
         _check_delete(action, index)
@@ -41,9 +40,9 @@ def check_action(action: Action, index: Index, env: Env, rules: Rules) -> None:
         _check_upsert(action, index, rules)
 
 
-def _check_time(action: Action, now: int) -> None:
-    time = time_of(action)
-    if time is not None and time > now + DRIFT_NS:
+def _check_time(action: Change, now: int) -> None:
+    time = action.deleted_at if isinstance(action, DeleteRef) else action.metadata.updated_at
+    if time > now + DRIFT_NS:
         raise InvalidTimestamp(time, now)
 
 
@@ -104,8 +103,3 @@ def _check_delete(action: DeleteRef, index: Index) -> None:
         if not isinstance(kind, User) or kind.owner != owner.owner:
             raise BadSignature
         _check_user(action, kind, stored.updated_at)
-
-
-def frozen_entry(entity: EntityId, value: bytes) -> bytes:
-    """The data of a frozen entry: hash of the value, the value, the entry's id."""
-    return sha256(value).digest() + value + entity

@@ -99,14 +99,6 @@ class ChildList:
         """Ids in list order, each once."""
         return [EntityId(entity) for entity in dict.fromkeys(entity for _, entity in self._order)]
 
-    def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """(id, hash) of every row in list order."""
-        for at, (_, entity) in enumerate(self._order):
-            yield entity, self.hash_at(at)
-
-    def hash_at(self, at: int) -> bytes:
-        return bytes(self._hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE])
-
     def first(self, entity: EntityId) -> int | None:
         """Position of the first row of an id."""
         created = self._created().get(entity)

@@ -44,6 +44,8 @@ class Rules:
     """S5: registers of equal time and node keep the greater value."""
     merge_respects_tombstones: bool = True
     """S12: merging two instances does not bring back what was deleted here."""
+    derived_ids: bool = True
+    """S14: what the host makes for a missing JavaScript collection has ids that follow from the wanted one."""
     check_adds: bool = False
     """T6: an Add is held to owner and type of what it overwrites, as an Update is."""
     lift_tombstones: bool = False
@@ -73,6 +75,7 @@ REFERENCE: Final = Rules(
     text_by_tree=False,
     register_tie_by_value=False,
     merge_respects_tombstones=False,
+    derived_ids=False,
 )
 
 REPAIRED: Final = Rules(

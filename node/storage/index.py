@@ -129,7 +129,7 @@ class Index:
         self._cache = cache
         self._nodes: dict[EntityId, IndexNode | None] = {}
         self._raw: dict[EntityId, bytes] = {}
-        self._dirty: dict[EntityId, None] = {}
+        self._dirty: dict[EntityId, IndexNode] = {}
 
     # reading
 
@@ -305,18 +305,16 @@ class Index:
         return node
 
     def _touch(self, node: IndexNode) -> None:
-        self._dirty[node.id] = None
+        self._dirty[node.id] = node
 
     # rows
 
     def flush(self) -> None:
         """Write what changed."""
-        for entity in self._dirty:
-            node = self._nodes[entity]
-            if node is not None:
-                raw = node.encode()
-                self._rows.put(index_key(entity), raw)
-                self._keep(node, raw)
+        for node in self._dirty.values():
+            raw = node.encode()
+            self._rows.put(index_key(node.id), raw)
+            self._keep(node, raw)
         self._dirty.clear()
 
     def _keep(self, node: IndexNode, raw: bytes) -> None:

@@ -224,10 +224,12 @@ class Interface:
 
         Raises :class:`~node.storage.faults.ActionRefused` before anything is changed.
         """
+        if isinstance(action, Compare):
+            raise ActionNotAllowed("Compare")
         check_action(action, self.index, self.env, self.rules)
         if isinstance(action, DeleteRef):
             self._apply_delete(action.id, action.deleted_at)
-        elif isinstance(action, Add | Update):
+        else:
             self._apply_upsert(action)
 
     def _apply_upsert(self, action: Add | Update) -> None:

@@ -24,6 +24,7 @@ from node.storage.faults import CannotCreateOrphan, Undecodable
 from node.storage.hlc import to_ns
 from node.storage.index import ZERO
 from node.storage.interface import Interface
+from node.storage.keys import collection_id
 
 JsMap = UnorderedMap[bytes, bytes]
 JsSet = UnorderedSet[bytes]
@@ -33,6 +34,10 @@ JsFrozenStorage = FrozenStorage[bytes]
 
 REGISTER: Final[RegisterShape[bytes | None]] = RegisterShape(MAYBE_BLOB)
 U64_MAX: Final = 2**64 - 1
+
+CONTAINER: Final = "container"
+ELEMENT: Final = "element"
+"""Names, below a wrapper, of what is made with it when it was missing."""
 
 Kind = TypeVar("Kind")
 
@@ -76,8 +81,12 @@ class JsHost:
     def __init__(self, engine: Interface) -> None:
         self.engine = engine
 
+    def _inner(self, wrapper: EntityId | None, name: str = CONTAINER) -> EntityId | None:
+        """The id to give to what a wanted wrapper names; None for a random one."""
+        return collection_id(name, wrapper) if wrapper is not None and self.engine.rules.derived_ids else None
+
     def new_map(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, bytes(UnorderedMap.create(self.engine, BLOB, BLOB).id))
+        return _new(self.engine, entity, bytes(UnorderedMap.create(self.engine, BLOB, BLOB, self._inner(entity)).id))
 
     def map(self, entity: EntityId) -> JsMap:
         return self._open(
@@ -85,25 +94,26 @@ class JsHost:
         )
 
     def new_set(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, bytes(UnorderedSet.create(self.engine, BLOB).id))
+        return _new(self.engine, entity, bytes(UnorderedSet.create(self.engine, BLOB, self._inner(entity)).id))
 
     def set(self, entity: EntityId) -> JsSet:
         return self._open(entity, lambda data: UnorderedSet.open(self.engine, data.take(EntityId), BLOB), self.new_set)
 
     def new_vector(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, bytes(Vector.create(self.engine, BLOB).id))
+        return _new(self.engine, entity, bytes(Vector.create(self.engine, BLOB, self._inner(entity)).id))
 
     def vector(self, entity: EntityId) -> JsVector:
         return self._open(entity, lambda data: Vector.open(self.engine, data.take(EntityId), BLOB), self.new_vector)
 
     def new_counter(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, GCounter.create(self.engine).to_bytes())
+        return _new(self.engine, entity, GCounter.create(self.engine, self._inner(entity)).to_bytes())
 
     def counter(self, entity: EntityId) -> GCounter:
         return self._open(entity, lambda data: GCounter.open(self.engine, data.take(EntityId)), self.new_counter)
 
     def new_user_storage(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, UserStorage.create(self.engine, BLOB).to_bytes())
+        made = UserStorage.create(self.engine, BLOB, self._inner(entity), self._inner(entity, ELEMENT))
+        return _new(self.engine, entity, made.to_bytes())
 
     def user_storage(self, entity: EntityId) -> JsUserStorage:
         return self._open(
@@ -113,7 +123,8 @@ class JsHost:
         )
 
     def new_frozen_storage(self, entity: EntityId | None = None) -> EntityId:
-        return _new(self.engine, entity, FrozenStorage.create(self.engine, BLOB).to_bytes())
+        made = FrozenStorage.create(self.engine, BLOB, self._inner(entity), self._inner(entity, ELEMENT))
+        return _new(self.engine, entity, made.to_bytes())
 
     def frozen_storage(self, entity: EntityId) -> JsFrozenStorage:
         return self._open(

@@ -50,9 +50,9 @@ class GCounter:
         return cls(_open(engine, entity))
 
     @classmethod
-    def create(cls, engine: Interface) -> GCounter:
-        """Make a counter with random ids; a second id is drawn for the map of steps down, which is never stored."""
-        positive = UnorderedMap.create(engine, TEXT, NUMBER)
+    def create(cls, engine: Interface, entity: EntityId | None = None) -> GCounter:
+        """Make a counter, by default with random ids; one more is drawn for the steps down, which are never stored."""
+        positive = UnorderedMap.create(engine, TEXT, NUMBER, entity)
         engine.env.random_id()
         return cls(positive)
 

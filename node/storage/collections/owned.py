@@ -33,10 +33,12 @@ class UserStorage(Generic[Value]):
         return cls(UnorderedMap.open(engine, inner, OWNER, value), element)
 
     @classmethod
-    def create(cls, engine: Interface, value: Shape[Value]) -> UserStorage[Value]:
-        """Make one with random ids."""
-        inner = UnorderedMap.create(engine, OWNER, value)
-        return cls(inner, engine.env.random_id())
+    def create(
+        cls, engine: Interface, value: Shape[Value], entity: EntityId | None = None, element: EntityId | None = None
+    ) -> UserStorage[Value]:
+        """Make one, by default with random ids."""
+        inner = UnorderedMap.create(engine, OWNER, value, entity)
+        return cls(inner, element or engine.env.random_id())
 
     @classmethod
     def field(cls, engine: Interface, value: Shape[Value], name: str, value_type: str) -> UserStorage[Value]:
@@ -82,10 +84,12 @@ class FrozenStorage(Generic[Value]):
         return cls(UnorderedMap.open(engine, inner, DIGEST, value), element, value)
 
     @classmethod
-    def create(cls, engine: Interface, value: Shape[Value]) -> FrozenStorage[Value]:
-        """Make one with random ids."""
-        inner = UnorderedMap.create(engine, DIGEST, value)
-        return cls(inner, engine.env.random_id(), value)
+    def create(
+        cls, engine: Interface, value: Shape[Value], entity: EntityId | None = None, element: EntityId | None = None
+    ) -> FrozenStorage[Value]:
+        """Make one, by default with random ids."""
+        inner = UnorderedMap.create(engine, DIGEST, value, entity)
+        return cls(inner, element or engine.env.random_id(), value)
 
     @classmethod
     def field(cls, engine: Interface, value: Shape[Value], name: str, value_type: str) -> FrozenStorage[Value]:

@@ -84,12 +84,8 @@ class Vector(Generic[Value]):
 
     def merge(self, other: Vector[Value], merge: Callable[[Value, Value], Value]) -> None:
         """Merge pairwise by position, then append what the other has more."""
-        ours, theirs = len(self), len(other)
-        for position in range(min(ours, theirs)):
-            left, right = self.get(position), other.get(position)
-            if left is not None and right is not None:
-                self.update(position, merge(left, right))
-        for position in range(ours, theirs):
-            value = other.get(position)
-            if value is not None:
-                self.push(value)
+        ours, theirs = self.inner.ids(), other.inner.ids()
+        for mine, entity in zip(ours, theirs, strict=False):
+            self.inner.replace(mine, merge(self.inner.item(mine), other.inner.item(entity)))
+        for entity in theirs[len(ours) :]:
+            self.push(other.inner.item(entity))

@@ -342,6 +342,11 @@ def test_the_order_of_the_reference_follows_the_latest_and_then_storage() -> Non
         harness.now += 1
         put(note, letter, number, left)
     assert note.text() == "abcx"
+    other = ReplicatedGrowableArray.create(harness.engine())
+    for letter, number, left in (("c", 4, 2), ("b", 2, 8)):
+        harness.now += 1
+        put(other, letter, number, left)
+    assert other.text() == "cb"
     assert ReplicatedGrowableArray.create(harness.engine()).text() == ""
 
 
