@@ -142,6 +142,7 @@ class Followed:
         if delta.delta_id in self.sealed:
             return
         self.sealed[delta.delta_id] = Sealed(delta, source)
+        self.counters.add("sealed deltas held")
         if len(self.sealed) > MAX_SEALED:
             self.sealed.popitem(last=False)
             self.counters.add("sealed deltas dropped")

@@ -230,5 +230,6 @@ def release(core: Core, context: Followed) -> None:
         known = core.peers.has_proved(context.id, held.source, context.members)
         if known and _key(context, delta.author_id) is not None:
             del context.sealed[delta.delta_id]
+            context.counters.add("sealed deltas released")
             context.incoming.append((delta, held.source))
             context.arrival.set()

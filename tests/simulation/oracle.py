@@ -7,11 +7,12 @@ count or not. It reads deltas, and shares no merge code with the nodes.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from node.dag.delta import CausalDelta
 from node.primitives import DeltaId, EntityId
-from node.storage.action import ACTIONS, Add, DeleteRef, Update
+from node.storage.action import ACTIONS, Action, Add, DeleteRef, Update
 from tests.simulation.guest import ITEMS, entry_of
 
 
@@ -28,9 +29,15 @@ class Oracle:
     """Acknowledged deltas by id, with the changes that they carry."""
 
     changes: dict[DeltaId, list[tuple[EntityId, Stamp]]] = field(default_factory=dict)
+    loose: list[tuple[EntityId, Stamp]] = field(default_factory=list)
 
     def acknowledged(self, delta: CausalDelta) -> None:
         self.changes[delta.id] = changes_of(delta)
+
+    def unexplained(self, action: Action) -> None:
+        """A change of one node's state that no delta carries; the comparison of states spreads it."""
+        stamps = changes_in((action,))
+        self.loose.extend(stamps)
 
     def forget(self, delta_id: DeltaId) -> None:
         """The author left before anybody else had this delta."""
@@ -42,6 +49,7 @@ class Oracle:
         for delta_id, changes in self.changes.items():
             if delta_id not in extra:
                 _collect(every, changes)
+        _collect(every, self.loose)
         for delta in extra.values():
             _collect(every, changes_of(delta))
         return {entity: max(stamps, key=lambda s: (s.at, s.data is None)) for entity, stamps in every.items()}
@@ -54,8 +62,13 @@ def _collect(every: dict[EntityId, list[Stamp]], changes: list[tuple[EntityId, S
 
 def changes_of(delta: CausalDelta) -> list[tuple[EntityId, Stamp]]:
     """Entries of the map that a delta sets or removes."""
-    found = []
-    for action in ACTIONS.decode(delta.payload):
+    return changes_in(ACTIONS.decode(delta.payload))
+
+
+def changes_in(actions: Iterable[Action]) -> list[tuple[EntityId, Stamp]]:
+    """The same for some actions."""
+    found: list[tuple[EntityId, Stamp]] = []
+    for action in actions:
         if isinstance(action, DeleteRef):
             found.append((action.id, Stamp(action.deleted_at, None)))
         elif isinstance(action, Add | Update) and any(link.id == ITEMS for link in action.ancestors[:1]):

@@ -30,6 +30,8 @@ FaultKind = Literal[
     "liar",
     "registry down",
     "no application",
+    "unexplained",
+    "small graph",
 ]
 
 KINDS: Final[tuple[FaultKind, ...]] = FaultKind.__args__  # type: ignore[attr-defined]
@@ -109,8 +111,16 @@ def draw(seed: int, shape: Shape | None = None) -> Plan:
     faults = tuple(sorted((_fault(rng, kind, nodes) for kind in kinds for _ in range(rng.randint(1, 3))), key=_at))
     late = tuple(sorted({f.node for f in faults if f.kind == "late join" and f.node != 0}))
     interop = rng.random() < 0.2
-    writes = tuple(_write(rng, number, shape, nodes, removals=not interop) for number in range(shape.writes))
+    writes = [_write(rng, number, shape, nodes, removals=not interop) for number in range(shape.writes)]
+    writes = [close for write in writes for close in _burst(rng, write)][: shape.writes]
     return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults, interop)
+
+
+def _burst(rng: random.Random, write: Write) -> list[Write]:
+    """Now and then one client writes three times within microseconds."""
+    if rng.random() > 0.04:
+        return [write]
+    return [replace(write, at=write.at + number * 3e-6, key=f"{write.key}-{number}") for number in range(3)]
 
 
 def _at(item: Write | Fault) -> float:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.codec import borsh
+from node.dag.delta import CausalDelta
 from node.errors import CalimeroError, StorageError
 from node.events import Notice
 from node.primitives import DeltaId, Hash
+from node.storage.action import Action, DeleteRef
 from node.storage.entities import EntityIndex
 from node.storage.env import INTEROP, REPAIRED
 from node.storage.keys import index_key, root_id
+from tests.simulation import hostile
 from tests.simulation.clock import SECOND, START, Timeline
 from tests.simulation.guest import MapGuest
 from tests.simulation.links import Links
@@ -25,6 +28,13 @@ from tests.simulation.station import Station
 
 LIVENESS: Final = 60
 """Virtual seconds from the last fault to equal states everywhere, for up to five nodes."""
+
+
+SMALL_GRAPH: Final = 12
+"""Waiting deltas of a node that is short of memory."""
+
+CALM_SECONDS: Final = 10
+"""Virtual seconds in which a write reaches everybody when nothing is wrong, a restart just before it included."""
 
 
 class Violation(AssertionError):
@@ -61,6 +71,7 @@ class Run:
         self.liars: set[int] = set()
         self.covered: set[int] = set()
         self.gone: set[int] = set()
+        self.stamps: dict[int, tuple[int, int]] = {}
         self.roots: dict[int, list[tuple[int, Hash]]] = {}
         self.counts: dict[str, int] = {}
         guest = MapGuest(INTEROP if plan.interop else REPAIRED)
@@ -107,7 +118,20 @@ class Run:
             raise Violation(f"not converged {LIVENESS} s after healing: {self._difference()}")
         after = (self.time.now - heal) / SECOND
         self._judge()
+        self._write_after_restart()
         return after
+
+    def _write_after_restart(self) -> None:
+        """A node that just started writes before anybody follows its topic again; everybody gets the write soon."""
+        members = self._members()
+        station = members[self.rng.randrange(len(members))]
+        station.die()
+        self.time.run(self.time.now + SECOND)
+        station.boot()
+        self._write(Write(0, station.number, f"last{station.number}", "words"))
+        if len(members) > 1 and not self.time.run(self.time.now + CALM_SECONDS * SECOND, self._converged):
+            raise Violation(f"a write after a restart did not arrive within {CALM_SECONDS} s: {self._difference()}")
+        self._judge()
 
     def _begin(self) -> None:
         first, *others = self.stations
@@ -136,15 +160,25 @@ class Run:
         method, args = (
             ("remove", write.key) if write.value is None else ("set", [write.key, f"{write.value}@{write.node}"])
         )
+        before = frozenset(station.here.state.meta.dag_heads) if station.up else frozenset()
         try:
             done = station.execute(method, args)
         except (CalimeroError, StorageError) as error:
             self._note(f"write refused at {write.node}: {type(error).__name__}")
             return
         if done is not None and done.delta is not None:
+            self._check_author(station, done.delta, before)
             self.oracle.acknowledged(done.delta)
             self.acknowledged += 1
             self._note(f"write {write.key} at {write.node} -> {done.delta.id}")
+
+    def _check_author(self, station: Station, delta: CausalDelta, before: frozenset[DeltaId]) -> None:
+        if before != set(delta.parents):
+            raise Violation(f"node {station.number} wrote on other parents than its heads")
+        stamp = (station.life, int.from_bytes(delta.hlc[:8], "little"))
+        if stamp <= self.stamps.get(station.number, (0, 0)):
+            raise Violation(f"node {station.number} stamped two deltas with the same or an earlier time")
+        self.stamps[station.number] = stamp
 
     # faults
 
@@ -174,7 +208,8 @@ class Run:
     def _tamper(self, sender: int, data: bytes) -> bytes:
         if sender not in self.liars or len(data) < 40 or self.rng.random() < 0.5:
             return data
-        position = self.rng.randrange(9, len(data))
+        start, end = hostile.checkable(data)
+        position = self.rng.randrange(start, end)
         return data[:position] + bytes([data[position] ^ (1 + self.rng.randrange(255))]) + data[position + 1 :]
 
     # watching
@@ -190,8 +225,15 @@ class Run:
         self.counts[f"{notice.kind} {notice.name}"] = self.counts.get(f"{notice.kind} {notice.name}", 0) + 1
         if notice.name in ("adopted", "snapshot"):
             self.covered.add(station.number)
+        if notice.name == "ended" and "IndexMismatch" in str(notice.fields.get("detail")):
+            peer = self.links.number_of(str(notice.fields["peer"]))
+            if not self._lied(peer) and not self._lied(station.number):
+                raise Violation(f"node {station.number} got a snapshot from {peer} that does not hash to its root")
         if notice.name == "ended" and notice.fields.get("outcome") == "in sync":
             self._check_success(station, notice)
+
+    def _lied(self, number: int) -> bool:
+        return any(fault.kind == "liar" and fault.node == number for fault in self.plan.faults)
 
     def _check_success(self, station: Station, notice: Notice) -> None:
         """A session that reports success has seen our root and the peer's equal; both had that root meanwhile."""
@@ -214,6 +256,8 @@ class Run:
             self._check_root(station, root)
         if state.dag_loaded and set(state.dag.heads) != set(state.meta.dag_heads):
             raise Violation(f"node {station.number}: the heads on disk are not those of the graph")
+        if state.dag_loaded and state.dag.pending_count > station.limit:
+            raise Violation(f"node {station.number}: {state.dag.pending_count} waiting deltas, the limit is passed")
         if station.crashes:
             raise Violation(f"node {station.number}: a script crashed: {station.crashes[0]!r}")
 
@@ -236,13 +280,14 @@ class Run:
         if self.time.steps % 16:
             return False
         members = self._members()
-        if not all(station.up for station in members):
+        if not all(station.up and station.installed for station in members):
             return False
         roots = {station.root for station in members}
         if len(roots) != 1 or next(iter(roots)).is_zero:
             return False
         heads = {frozenset(station.here.state.meta.dag_heads) for station in members}
-        return len(heads) == 1 and not any(station.here.state.dag.pending_count for station in members)
+        same_heads = len(heads) == 1 or bool(self.covered)  # what is covered may hide that a head is an ancestor
+        return same_heads and not any(station.here.state.dag.pending_count for station in members)
 
     def _difference(self) -> str:
         parts = []
@@ -261,6 +306,9 @@ class Run:
         """Every acknowledged write is everywhere, and each key has the value of the last one."""
         members = self._members()
         self._check_deltas(members)
+        self._check_parents(members)
+        for station in members:
+            self._check_held(station)
         extra = {}
         for station in members:
             for link in station.here.state.dag.applied():
@@ -269,6 +317,7 @@ class Run:
                     extra[delta.id] = delta
         winners = self.oracle.winners(extra)
         keys = sorted({write.key for write in self.plan.writes} | {f"mark{s.number}" for s in self.stations})
+        keys += [f"last{s.number}" for s in self.stations] + ["hostile"]
         names = entries(keys)
         for station in members:
             for entity, name in names.items():
@@ -280,6 +329,25 @@ class Run:
             for delta_id in self.oracle.changes:
                 if delta_id not in dag and not self._covered(station, delta_id):
                     raise Violation(f"acknowledged delta {delta_id} is not on node {station.number}")
+
+    def _check_parents(self, members: list[Station]) -> None:
+        """A delta has the same parents everywhere, unless a snapshot covers it."""
+        known: dict[DeltaId, tuple[DeltaId, ...]] = {}
+        for station in members:
+            dag = station.here.state.dag
+            for link in dag.applied():
+                if not link.parents:
+                    raise Violation(f"node {station.number} applied delta {link.id}, which has no parents")
+                if not dag.covers(link.id) and known.setdefault(link.id, link.parents) != link.parents:
+                    raise Violation(f"delta {link.id} has other parents on node {station.number}")
+
+    def _check_held(self, station: Station) -> None:
+        """Deltas that waited for a key are released or counted as dropped, never gone."""
+        context = station.manager.core.contexts[CONTEXT]
+        counts = context.counters.counts
+        gone = counts.get("sealed deltas released", 0) + counts.get("sealed deltas dropped", 0)
+        if counts.get("sealed deltas held", 0) != gone + len(context.sealed):
+            raise Violation(f"node {station.number} lost sealed deltas")
 
     def _covered(self, station: Station, delta_id: DeltaId) -> bool:
         """A node that took a snapshot or adopted heads has effects without the deltas behind them."""
@@ -387,32 +455,79 @@ def _unskew(run: Run, fault: Fault) -> None:
 
 def _join(run: Run, fault: Fault) -> None:
     station = run.stations[fault.node]
-    if station.number not in run.plan.late or station.member in run.registry.members or _gone(run, station):
+    if station.number not in run.plan.late or station.up or station.life or _gone(run, station):
         return
-    run.registry.add(station.member)
-    station.adopt()
+    if station.member not in run.registry.members:
+        run.registry.add(station.member)
+    try:
+        station.adopt()
+    except StorageError:
+        run.time.later(SECOND, lambda: _join(run, fault))
+        return
     station.boot()
+    if fault.amount > 0.6:  # sometimes the process dies while the state comes in
+        run.time.later(int(fault.amount * 0.3 * SECOND), lambda: _arm_crash(run, fault))
+        run.time.later(2 * SECOND, lambda: _disarm_crash(run, fault))
 
 
 def _leave(run: Run, fault: Fault) -> None:
-    """Never the first node: somebody must have the state. Writes that only the leaver has leave with it."""
+    """Never the first node, and never with the only copy of a write: what nobody else has cannot reach anybody."""
     station = run.stations[fault.node]
     if fault.node == 0 or fault.amount < 0.5 or station.member not in run.registry.members:
         return
-    others = [other for other in run.stations if other is not station and other.up]
-    if not others:
+    others = [other for other in run.stations if other is not station and other.up and other.number not in run.gone]
+    if not station.up or not _known_elsewhere(station, others):
         return
     run.registry.remove(station.member)
     run.gone.add(fault.node)
-    if station.up:
-        station.die()
-    for delta_id in list(run.oracle.changes):
-        if not any(delta_id in other.here.state.dag for other in others):
-            run.oracle.forget(delta_id)
+    station.die()
+
+
+def _known_elsewhere(station: Station, others: list[Station]) -> bool:
+    """Whether everything that the leaver has is applied at another node that stays."""
+    held = [link.id for link in station.here.state.dag.applied()]
+    return any(all(other.here.state.dag.parents(d) is not None for d in held) for other in others)
 
 
 def _lie(run: Run, fault: Fault) -> None:
+    """A member that garbles its answers and publishes badly made deltas."""
     run.liars.add(fault.node)
+    station = run.stations[fault.node]
+    run.time.later(int(fault.lasts * SECOND / 3), lambda: _forge(run, station))
+
+
+def _forge(run: Run, station: Station) -> None:
+    if not station.up or not station.here.state.initialised:
+        return
+    for message in (hostile.orphan(station), hostile.reparented(station)):
+        if message is not None:
+            station.publish(message)
+    made = hostile.stale_inside(station, run.rng)
+    if made is not None:
+        station.publish(hostile.sealed(station, made, made.parents))
+        if station.take(made):
+            run.oracle.acknowledged(made)
+
+
+def _diverge(run: Run, fault: Fault) -> None:
+    """One node's state changes without a delta, as an older version's mistake would leave it: a key set or removed."""
+    station = run.stations[fault.node]
+    if run.plan.interop or not (station.up and station.installed and station.here.state.initialised):
+        return
+    at, key = station.wall(), f"k{int(fault.amount * 7)}"
+    if fault.amount < 0.3:
+        action: Action = hostile.added(station, f"quiet{int(fault.amount * 1000)}", "unexplained", at)
+    else:
+        action = hostile.added(station, key, "unexplained", at) if fault.amount < 0.6 else hostile.removed(key, at)
+    if isinstance(action, DeleteRef) and station.read(key) is None:
+        return
+    if station.merge(action):
+        run.oracle.unexplained(action)
+
+
+def _shrink_graph(run: Run, fault: Fault) -> None:
+    """From its next start on the node keeps few waiting deltas."""
+    run.stations[fault.node].pending_limit = SMALL_GRAPH
 
 
 def _be_honest(run: Run, fault: Fault) -> None:
@@ -470,6 +585,8 @@ _FAULTS: dict[str, tuple[Act, Act | None]] = {
         lambda run, fault: _registry(run, fault, down=False),
     ),
     "no application": (_uninstall, None),
+    "unexplained": (_diverge, None),
+    "small graph": (_shrink_graph, None),
 }
 
 

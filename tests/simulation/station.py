@@ -5,6 +5,7 @@ What the workers do between them is done here by calls with small delays. A cras
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import random
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import base58
 
+from node.codec import borsh
 from node.context.owner import lifecycle
 from node.context.owner.apply import Received
 from node.context.owner.execute import Executed
@@ -20,7 +22,8 @@ from node.context.owner.host import Host, Runnable
 from node.context.owner.owner import ContextOwner
 from node.crypto import ed25519
 from node.dag.delta import CausalDelta
-from node.errors import CalimeroError, NotFound, StorageError, Unreachable
+from node.dag.store import PENDING_LIMIT
+from node.errors import CalimeroError, LocalProtocolError, NotFound, StorageError, Unreachable
 from node.events import Notice
 from node.gossip import (
     Deliver,
@@ -39,6 +42,7 @@ from node.gossip import (
 )
 from node.gossip.signing import peer_id_of, signer
 from node.primitives import BlobId, Hash, PrivateKey, PublicKey
+from node.storage.action import Action
 from node.storage.hlc import HybridClock
 from node.store.base import Batch
 from node.store.memory import MemoryDisk, MemoryStore, Point
@@ -66,6 +70,7 @@ from tests.simulation.links import Links
 from tests.simulation.registry import APPLICATION, BLOB, CONFIG, CONTEXT, Registry
 
 TOPIC: Final = str(CONTEXT)
+ACTION: Final[borsh.Codec[Action]] = borsh.codec(Action)
 RUNNABLE: Final = Runnable(Hash(hashlib.sha256(BLOB).digest()), lambda: BLOB)
 
 
@@ -109,6 +114,7 @@ class Station:
         self.slow = 0
         self.blobs: dict[BlobId, bytes] = {}
         self.installed = True
+        self.pending_limit = PENDING_LIMIT
         self.fault: Point | None = None
         self.owner: ContextOwner | None = None
         self.crashes: list[BaseException] = []
@@ -127,15 +133,24 @@ class Station:
     def adopt(self) -> None:
         """Join the context: members and own identity, no state yet."""
         store = MemoryStore(self.disk)
-        lifecycle.adopt(store, CONTEXT, APPLICATION, CONFIG, self.registry.members, self.member, self.keys)
-        store.close()
+        try:
+            lifecycle.adopt(store, CONTEXT, APPLICATION, CONFIG, self.registry.members, self.member, self.keys)
+        finally:
+            store.close()
 
     def boot(self) -> None:
         """Start the process on the disk as it is."""
         self.up = True
         self.life += 1
         self.store = MemoryStore(self.disk, fault=self._fault)
-        self.owner = ContextOwner(CONTEXT, self.store, self._host(), HybridClock(self.wall, self.number + 1))
+        self.limit = self.pending_limit
+        self.owner = ContextOwner(
+            CONTEXT,
+            self.store,
+            self._host(),
+            HybridClock(self.wall, self.number + 1),
+            pending_limit=self.pending_limit,
+        )
         self.router = Router(
             self._peer_id, signer(self._node_seed), started=self.time.now, rng=random.Random(self.rng.random())
         )
@@ -144,15 +159,22 @@ class Station:
         self.neighbours: list[str] = []
         self._due: int | None = None
         self._working = False
-        self._guarded(self.resume)
+        if not self._resumed():
+            return
         self._router(Subscribe(TOPIC))
         self.event(ContextReady(CONTEXT))
         self._beat(self.life)
 
-    def resume(self) -> None:
-        """Try again what waited when the process ended."""
-        assert self.owner is not None
-        self.owner.resume()
+    def _resumed(self) -> bool:
+        """Try again what waited when the process ended; a full disk keeps it from starting."""
+        try:
+            self._guarded(self.here.resume)
+        except Crash:
+            return False
+        except StorageError:
+            self.crashed()
+            return False
+        return True
 
     def die(self) -> None:
         """The process is gone; the disk stays."""
@@ -215,6 +237,29 @@ class Station:
         )
         life = self.life
         self.time.later(MILLI, lambda: self.event(DeltaCommitted(CONTEXT, opened)) if life == self.life else None)
+
+    def take(self, delta: CausalDelta) -> bool:
+        """Apply a delta of our own making, as if it had been written here."""
+        owner = self.here
+        try:
+            report = self._guarded(lambda: owner.apply([Received(delta, self.member)], "self"))
+        except (Crash, CalimeroError):
+            return False
+        return delta.id in report.applied
+
+    def merge(self, action: Action) -> bool:
+        """Change the state without a delta."""
+        owner = self.here
+        try:
+            self._guarded(lambda: owner.merge([ACTION.encode(action)]))
+        except (Crash, CalimeroError):
+            return False
+        return True
+
+    def publish(self, data: bytes) -> None:
+        """Gossip whatever this is, if it fits."""
+        with contextlib.suppress(LocalProtocolError):
+            self._publish(data)
 
     # the sync core
 
