@@ -9,14 +9,12 @@ Source: core 0.10.0: crates/storage/src/index.rs.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from itertools import pairwise
 from struct import Struct
-from typing import Final
+from typing import Final, TypeAlias
 
 from node.codec import borsh
-from node.errors import DecodeError
 from node.primitives import EntityId, Hash
 from node.storage.entities import ChildInfo
 
@@ -27,8 +25,14 @@ HASH_SIZE: Final = 32
 MARK_STEP: Final = 64
 """Children between two remembered hash states: an append hashes 1 KiB on average, a list of 100,000 keeps 1,600."""
 
+SEARCHES: Final = 4
+"""Ids that are looked for in the bytes of a list before its ids are put into a table, which takes about as long."""
+
 _HEAD: Final = Struct("<32s32sQ")
 """Id, hash and creation time in front of every row."""
+
+Key: TypeAlias = tuple[int, bytes]
+"""Creation time and id: the order of the rows."""
 
 _CHILD: Final = borsh.codec(ChildInfo)
 
@@ -44,15 +48,15 @@ by a user and unsigned, owned and signed."""
 class ChildList:
     """Children sorted by (created_at, id). ``version`` moves with every change."""
 
-    __slots__ = ("_area", "_digest", "_hashes", "_marks", "_order", "_own", "_rows", "_stride", "_where", "version")
+    __slots__ = ("_area", "_digest", "_hashes", "_marks", "_own", "_rows", "_searched", "_stride", "_where", "version")
 
     def __init__(self) -> None:
-        self._order: list[tuple[int, bytes]] = []
         self._hashes = bytearray()
         self._area = bytearray()
         self._stride = 0
         self._rows: list[bytes] | None = None
         self._where: dict[bytes, list[int]] | None = None
+        self._searched = 0
         self._marks = [sha256()]
         self._own: bytes | None = None
         self._digest: Hash | None = None
@@ -69,22 +73,14 @@ class ChildList:
         area = data[offset : offset + stride * count]
         if len(area) == stride * count and _is_uniform(area, stride):
             self._stride, self._area = stride, bytearray(area)
-            heads = [_HEAD.unpack_from(area, at) for at in range(0, len(area), stride)]
-            end = offset + len(area)
-        else:
-            self._rows, end = _split(data, offset, count)
-            heads = [_HEAD.unpack_from(row) for row in self._rows]
-        self._order = [(created, entity) for entity, _, created in heads]
-        self._hashes = bytearray(b"".join(merkle for _, merkle, _ in heads))
-        self._check_order(offset)
+            self._hashes = bytearray().join([area[at : at + HASH_SIZE] for at in range(HASH.start, len(area), stride)])
+            return self, offset + len(area)
+        self._rows, end = _split(data, offset, count)
+        self._hashes = bytearray().join([row[HASH] for row in self._rows])
         return self, end
 
-    def _check_order(self, offset: int) -> None:
-        if any(left >= right for left, right in pairwise(self._order)):
-            raise DecodeError("children are not in order of creation", offset=offset, field="children")
-
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._hashes) // HASH_SIZE
 
     def __iter__(self) -> Iterator[ChildInfo]:
         return (_CHILD.decode(self._row(at)) for at in range(len(self)))
@@ -93,16 +89,26 @@ class ChildList:
         return _CHILD.decode(self._row(at))
 
     def __contains__(self, entity: EntityId) -> bool:
-        return entity in self._created()
+        return self.first(entity) is not None
 
     def ids(self) -> list[EntityId]:
         """Ids in list order, each once."""
-        return [EntityId(entity) for entity in dict.fromkeys(entity for _, entity in self._order)]
+        return [EntityId(entity) for entity in dict.fromkeys(entity for entity, _, _ in self._heads())]
 
     def first(self, entity: EntityId) -> int | None:
         """Position of the first row of an id."""
+        if self._where is None and self._rows is None and self._searched < SEARCHES:
+            self._searched += 1
+            return self._search(entity)
         created = self._created().get(entity)
-        return None if created is None else bisect_left(self._order, (created[0], entity))
+        return None if created is None else self._place_of((created[0], entity))
+
+    def _search(self, entity: EntityId) -> int | None:
+        """The same without a table: by the bytes of the id, where a row begins."""
+        at = self._area.find(entity)
+        while at >= 0 and at % self._stride:
+            at = self._area.find(entity, at + 1)
+        return None if at < 0 else at // self._stride
 
     @property
     def size(self) -> int:
@@ -118,15 +124,11 @@ class ChildList:
     def place(self, info: ChildInfo) -> None:
         """Insert a row, or replace the one with the same id and creation time."""
         key = (info.metadata.created_at, bytes(info.id))
-        at = bisect_left(self._order, key)
-        raw = _CHILD.encode(info)
-        if at < len(self) and self._order[at] == key:
-            self._hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE] = info.merkle_hash
-            self._put_row(at, raw, replace=True)
-        else:
-            self._order.insert(at, key)
-            self._hashes[at * HASH_SIZE : at * HASH_SIZE] = info.merkle_hash
-            self._put_row(at, raw, replace=False)
+        at, raw = self._place_of(key), _CHILD.encode(info)
+        replace = at < len(self) and self._key(at) == key
+        self._put_row(at, raw, replace=replace)
+        self._hashes[at * HASH_SIZE : (at + replace) * HASH_SIZE] = info.merkle_hash
+        if not replace:
             self._remember(key)
         self._changed(at)
 
@@ -148,8 +150,7 @@ class ChildList:
         """Remove all rows of an id; False if there is none."""
         created = self._created().pop(entity, None)
         for time in created or ():
-            at = bisect_left(self._order, (time, entity))
-            del self._order[at]
+            at = self._place_of((time, entity))
             del self._hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE]
             if self._rows is None:
                 del self._area[at * self._stride : (at + 1) * self._stride]
@@ -197,26 +198,42 @@ class ChildList:
             start = at * self._stride
             self._area[start : start + self._stride * replace] = raw
             return
-        rows = self._split_rows(len(self) - (not replace))
-        rows[at : at + replace] = [raw]
+        self._split_rows()[at : at + replace] = [raw]
 
-    def _split_rows(self, count: int) -> list[bytes]:
+    def _split_rows(self) -> list[bytes]:
         """Rows of unequal length are kept one by one from now on."""
         if self._rows is None:
-            stride = self._stride
-            self._rows = [bytes(self._area[at * stride : (at + 1) * stride]) for at in range(count)]
+            self._rows = [self._row(at) for at in range(len(self))]
             self._area = bytearray()
         return self._rows
+
+    def _heads(self) -> Iterable[tuple[bytes, bytes, int]]:
+        """Id, hash and creation time of every row in order."""
+        if self._rows is None:
+            return (_HEAD.unpack_from(self._area, at) for at in range(0, len(self._area), self._stride or 1))
+        return (_HEAD.unpack_from(row) for row in self._rows)
+
+    def _key(self, at: int) -> Key:
+        row = (self._area, at * self._stride) if self._rows is None else (self._rows[at], 0)
+        entity, _, created = _HEAD.unpack_from(*row)
+        return created, entity
+
+    def _place_of(self, key: Key) -> int:
+        """Where a row with this key stands, or would stand; most new rows come last."""
+        end = len(self)
+        if not end or self._key(end - 1) < key:
+            return end
+        return bisect_left(range(end), key, key=self._key)
 
     def _created(self) -> dict[bytes, list[int]]:
         """Creation times by id, ascending."""
         if self._where is None:
             self._where = {}
-            for created, entity in self._order:
+            for entity, _, created in self._heads():
                 self._where.setdefault(entity, []).append(created)
         return self._where
 
-    def _remember(self, key: tuple[int, bytes]) -> None:
+    def _remember(self, key: Key) -> None:
         if self._where is not None:
             times = self._where.setdefault(key[1], [])
             times.append(key[0])

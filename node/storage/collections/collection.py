@@ -95,10 +95,10 @@ class Collection(Generic[Value]):
         """Add an entry; without an id it gets a random one."""
         entity = entity or self.engine.env.random_id()
         now = self.engine.now()
-        known = entity in self
+        known = not self._noted or entity in self
         data = write_entry(self.shape, item, entity)
         self.engine.add_child_to(self.id, entity, data, Metadata(now, now, storage_type))
-        if not known and self._noted:
+        if not known:
             self._appended[entity] = None
         self._noted = True
         return entity

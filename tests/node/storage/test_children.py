@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.codec import borsh
 from node.errors import DecodeError
 from node.primitives import EntityId, Hash, PublicKey
-from node.storage.children import MARK_STEP, ChildList
+from node.storage.children import MARK_STEP, SEARCHES, ChildList
 from node.storage.entities import FROZEN, PUBLIC, ChildInfo, Metadata, SignatureData, StorageType, User
 from tests.vectors.storage import digest, eid
 
@@ -127,11 +127,14 @@ def test_rows_are_found_by_position() -> None:
     assert children[2].metadata.created_at == 2
 
 
-def test_rows_out_of_order_are_refused() -> None:
-    for rows in ((info(2, 1), info(1, 1)), (info(1, 1), info(1, 1))):
-        raw = CHILDREN.encode(rows)
-        with pytest.raises(DecodeError, match="not in order"):
-            ChildList.read(raw, 4, 2)
+def test_an_id_is_found_where_a_row_begins_and_nowhere_else() -> None:
+    inside = ChildInfo(EntityId(b"a" * 32), Hash(b"b" * 32), Metadata(1, 1))
+    for children in (many(3), many(70)):
+        children.place(inside)
+        wanted = children.ids()
+        for _ in range(2 * SEARCHES):
+            assert EntityId(b"b" * 32) not in children
+            assert children.first(wanted[-1]) == len(children) - 1
 
 
 def test_rows_that_only_seem_to_have_one_length_are_read_one_by_one() -> None:
