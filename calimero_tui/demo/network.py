@@ -29,6 +29,9 @@ READY_TIMEOUT: Final = 60.0
 STOP_TIMEOUT: Final = 15.0
 """Seconds that a node may take to stop; then its process group is killed."""
 
+PORTS: Final = range(20_000, 32_000)
+"""Where the demo's ports are chosen. An outgoing connection may take any port above, just before a node binds it."""
+
 CONTRACT: Final = "v0-6.config.calimero-context.testnet"
 LOG_LINES: Final = 5
 LOG_FILTER: Final = "info,httpx=warning,uvicorn=warning"
@@ -282,8 +285,13 @@ filter = "{os.environ.get("CALIMERO_LOG", LOG_FILTER)}"
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free now; held all at once, so that no two are the same."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports that are free now, below those that the system gives to outgoing connections, held all at once."""
+    held: list[socket.socket] = []
+    while len(held) < count:
+        try:
+            held.append(socket.create_server(("127.0.0.1", secrets.choice(PORTS))))
+        except OSError:
+            continue
     ports = [sock.getsockname()[1] for sock in held]
     for sock in held:
         sock.close()

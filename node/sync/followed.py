@@ -91,6 +91,9 @@ class Followed:
         self.heartbeat_at = 0
         self.beat_soon = False
         """A heartbeat was wanted within the gap; the context's loop sends it."""
+        self.quiet_at = 0
+        """When the state counts as quiet after changes whose roots differed from their authors'; 0: they agreed."""
+        self.unquiet_since = 0
         self.last_sync = 0
         self.due = 0
         """When the next round is due without a reason."""
@@ -105,6 +108,15 @@ class Followed:
         """Wanted deltas and the peers that said they do not have them."""
         self.ours: dict[str, bool] = {}
         """Peers that run this software, as far as asked."""
+
+    def disagree(self, now: int, quiet: int, patience: int) -> None:
+        """A root here is not its author's. If that is still so when the burst is over, the peers must hear of it:
+        ``quiet`` after the last such change, ``patience`` after the first at the latest (nanoseconds).
+        """
+        if not self.quiet_at:
+            self.unquiet_since = now
+            self.wake.set()
+        self.quiet_at = min(now + quiet, self.unquiet_since + patience)
 
     # people
 

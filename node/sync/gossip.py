@@ -31,6 +31,12 @@ BATCH: Final = 64
 HEARTBEAT_GAP: Final = SECOND
 """Least time between two heartbeats of a context, and between two of one peer that start work here."""
 
+QUIET: Final = SECOND // 4
+"""Pause in a burst of concurrent writes after which equal heads should mean equal roots, and are compared."""
+
+PATIENCE: Final = 2 * SECOND
+"""A burst that does not pause is compared after this time."""
+
 PUBLISH_TIMEOUT: Final = 10 * SECOND
 
 
@@ -171,6 +177,8 @@ async def _judge_batch(core: Core, context: Followed) -> None:
         return
     report = await Ask(ApplyDeltas(context.id, tuple(opened), source))
     core.took(context, report, source)
+    if report.applied and report.heads.root != opened[-1].root:
+        context.disagree(core.kernel.now, QUIET, PATIENCE)
     if report.heads.missing:
         fetching.fetch_missing(core, context, source)
 

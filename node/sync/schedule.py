@@ -41,6 +41,7 @@ async def follow(core: Core, context: Followed) -> None:
         now = core.kernel.now
         if now >= min(beat, _soon(context)):
             beat = now + core.settings.heartbeat
+            context.quiet_at = 0
             await _heartbeat(core, context)
         if now >= min(context.due, _ready_at(context, now)):
             context.due = await _due(core, context)
@@ -56,8 +57,10 @@ def _ready_at(context: Followed, now: int) -> int:
 
 
 def _soon(context: Followed) -> int:
-    """When a postponed heartbeat may be sent."""
-    return context.heartbeat_at + gossip.HEARTBEAT_GAP if context.beat_soon else NEVER
+    """When a heartbeat is due out of turn: one that was postponed, or one after a burst of concurrent writes."""
+    allowed = context.heartbeat_at + gossip.HEARTBEAT_GAP
+    postponed = allowed if context.beat_soon else NEVER
+    return min(postponed, max(allowed, context.quiet_at)) if context.quiet_at else postponed
 
 
 async def _heartbeat(core: Core, context: Followed) -> None:
