@@ -16,7 +16,6 @@ from tests.simulation.guest import ITEMS, TEXT, entry_of
 from tests.simulation.registry import CONTEXT
 from tests.simulation.station import Station
 
-
 _DELTA: Final = 2
 _TREE: Final = (64, 65, 66)
 

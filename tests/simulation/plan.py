@@ -39,6 +39,9 @@ KINDS: Final[tuple[FaultKind, ...]] = FaultKind.__args__  # type: ignore[attr-de
 CALM: Final = 3.0
 """Seconds before the first fault: the nodes meet."""
 
+HOT_KEYS: Final = 3
+"""Keys of a run in which everybody writes and removes the same few."""
+
 TROUBLE: Final = 30.0
 """Seconds in which writes and faults happen."""
 
@@ -108,12 +111,22 @@ def draw(seed: int, shape: Shape | None = None) -> Plan:
     rng = random.Random(seed)
     nodes = rng.randint(*shape.nodes)
     kinds = [kind for kind in shape.kinds if rng.random() < 0.35]
-    faults = tuple(sorted((_fault(rng, kind, nodes) for kind in kinds for _ in range(rng.randint(1, 3))), key=_at))
+    struck = [_fault(rng, kind, nodes) for kind in kinds for _ in range(rng.randint(1, 3))]
+    faults = tuple(sorted((*struck, *_lies_to_joiners(rng, struck)), key=_at))
     late = tuple(sorted({f.node for f in faults if f.kind == "late join" and f.node != 0}))
     interop = rng.random() < 0.2
-    writes = [_write(rng, number, shape, nodes, removals=not interop) for number in range(shape.writes)]
+    hot = rng.random() < 0.25
+    removals = 0.0 if interop else 0.4 if hot else 0.15
+    keys = HOT_KEYS if hot else shape.keys
+    writes = [_write(rng, number, keys, nodes, removals) for number in range(shape.writes)]
     writes = [close for write in writes for close in _burst(rng, write)][: shape.writes]
     return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults, interop)
+
+
+def _lies_to_joiners(rng: random.Random, faults: list[Fault]) -> list[Fault]:
+    """Now and then whoever a joiner asks is a liar."""
+    joins = [fault for fault in faults if fault.kind == "late join" and rng.random() < 0.3]
+    return [replace(join, kind="liar", node=0, other=join.node, lasts=2.0) for join in joins if join.node]
 
 
 def _burst(rng: random.Random, write: Write) -> list[Write]:
@@ -134,8 +147,8 @@ def _fault(rng: random.Random, kind: FaultKind, nodes: int) -> Fault:
     return Fault(round(at, 3), kind, node, other, round(rng.uniform(0.2, 12), 3), rng.random())
 
 
-def _write(rng: random.Random, number: int, shape: Shape, nodes: int, *, removals: bool) -> Write:
+def _write(rng: random.Random, number: int, keys: int, nodes: int, removals: float) -> Write:
     at = round(CALM + rng.random() ** 1.5 * TROUBLE, 4)
-    key = f"k{rng.randrange(shape.keys)}"
-    value = None if rng.random() < 0.15 and removals else f"v{number}" + "x" * (rng.random() < 0.02) * 70_000
+    key = f"k{rng.randrange(keys)}"
+    value = None if rng.random() < removals else f"v{number}" + "x" * (rng.random() < 0.02) * 70_000
     return Write(at, rng.randrange(nodes), key, value)

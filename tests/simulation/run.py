@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from node.codec import borsh
@@ -30,7 +30,7 @@ LIVENESS: Final = 60
 """Virtual seconds from the last fault to equal states everywhere, for up to five nodes."""
 
 
-SMALL_GRAPH: Final = 12
+SMALL_GRAPH: Final = 6
 """Waiting deltas of a node that is short of memory."""
 
 CALM_SECONDS: Final = 10
@@ -523,11 +523,22 @@ def _diverge(run: Run, fault: Fault) -> None:
         return
     if station.merge(action):
         run.oracle.unexplained(action)
+    if fault.amount > 0.8:
+        _tie(run, run.stations[fault.other], key, at)
+
+
+def _tie(run: Run, station: Station, key: str, at: int) -> None:
+    """Another node's state has a value of the very time at which the key was removed here: the removal wins."""
+    if station.up and station.installed and station.here.state.initialised:
+        action = hostile.added(station, key, "tied", at)
+        if station.merge(action):
+            run.oracle.unexplained(action)
 
 
 def _shrink_graph(run: Run, fault: Fault) -> None:
-    """From its next start on the node keeps few waiting deltas."""
+    """The node starts again with room for few waiting deltas."""
     run.stations[fault.node].pending_limit = SMALL_GRAPH
+    _kill(run, replace(fault, lasts=0.5))
 
 
 def _be_honest(run: Run, fault: Fault) -> None:

@@ -1,0 +1,75 @@
+"""Two hundred seeds hold, a seed replays to the bit, a failing plan shrinks, and defects are found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.defects import DEFECTS, switched_on
+from tests.simulation.plan import Plan, draw
+from tests.simulation.run import simulate
+from tests.simulation.shrink import shrink
+
+CHUNK = 8
+SEEDS = 200
+WITHIN = 500
+"""Seeds in which a defect must show."""
+
+QUICK = ("A2", "D1", "D6", "D7", "D10", "D11", "D15", "Y2", "Y10", "Y25", "S4", "N1")
+"""Defects that the first seeds show; all thirty are looked for by the slow test."""
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_seeds_hold(first: int) -> None:
+    found = {seed: simulate(draw(seed)).violation for seed in range(first, first + CHUNK)}
+    assert {seed: violation for seed, violation in found.items() if violation is not None} == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_seed_replays_to_the_bit(seed: int) -> None:
+    assert simulate(draw(seed)).digest == simulate(draw(seed)).digest
+
+
+def test_a_digest_covers_what_happens() -> None:
+    plan = draw(1)
+    assert simulate(plan).digest != simulate(plan.without(writes={0})).digest
+
+
+def first_violation(defect: str, seeds: int) -> str | None:
+    with switched_on(defect):
+        for seed in range(seeds):
+            violation = simulate(draw(seed)).violation
+            if violation is not None:
+                return violation
+    return None
+
+
+@pytest.mark.parametrize("defect", QUICK)
+def test_a_defect_is_found(defect: str) -> None:
+    assert first_violation(defect, 20) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("defect", sorted(DEFECTS))
+def test_every_defect_is_found(defect: str) -> None:
+    assert first_violation(defect, WITHIN) is not None
+
+
+def test_a_switch_leaves_nothing_behind() -> None:
+    before = simulate(draw(2)).digest
+    for defect in DEFECTS:
+        with switched_on(defect):
+            pass
+    assert simulate(draw(2)).digest == before
+
+
+def test_a_failing_plan_shrinks_to_what_matters() -> None:
+    plan = draw(5)
+    culprit = plan.faults[len(plan.faults) // 2]
+
+    def fails(candidate: Plan) -> bool:
+        return culprit in candidate.faults and len(candidate.writes) >= 3
+
+    small = shrink(plan, fails)
+    assert small.faults == (culprit,)
+    assert len(small.writes) == 3
