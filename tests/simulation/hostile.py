@@ -18,6 +18,7 @@ from tests.simulation.station import Station
 
 _DELTA: Final = 2
 _TREE: Final = (64, 65, 66)
+_PAGE: Final = 8
 
 
 def checkable(frame: bytes) -> tuple[int, int]:
@@ -25,12 +26,17 @@ def checkable(frame: bytes) -> tuple[int, int]:
 
     The id of a delta in the 0.10.0 format covers neither ancestors nor times, and an entity of a comparison is as
     unsigned as the reference's leaves: a member who garbles those is believed, and only a signature would show it. Of a
-    delta its id and first parent are garbled, of a comparison its root, of everything else any byte.
+    delta its id and first parent are garbled, of a comparison its root, of a snapshot page its first key (the root
+    covers keys and data, and no times), of everything else any byte.
     """
     if frame[0] == 1 and frame[9] == _DELTA:
         return 14, min(len(frame), 14 + 32 + 4 + 32)
     if frame[0] == 1 and frame[9] in _TREE:
         return 10, 42
+    if frame[0] == 1 and frame[9] == _PAGE and len(frame) > 80:
+        size = int.from_bytes(frame[14:18], "little")
+        first = 19 + ((size - 15) // 255 + 1 if size >= 15 else 0)
+        return first, first + 32
     return 9, len(frame)
 
 

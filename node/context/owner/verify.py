@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 from node.codec import borsh
 from node.errors import DecodeError, IndexMismatch
 from node.primitives import ContextId, EntityId, Hash
 from node.storage.entities import EntityIndex
 from node.storage.keys import entry_key, index_key
+
+EMPTY: Final = (bytes(32), hashlib.sha256(b"").digest())
+"""Own hashes of an entity that may have no data: only an index was made so far."""
 
 
 def verified_root(rows: Mapping[bytes, bytes], context_id: ContextId, claimed: Hash) -> Hash:
@@ -38,6 +42,8 @@ def _check(rows: Mapping[bytes, bytes], entity: EntityId) -> list[EntityId]:
     entry = rows.get(entry_key(entity))
     if entry is not None and hashlib.sha256(entry).digest() != index.own_hash:
         raise IndexMismatch(f"entity {entity} does not hash to its index; ask another member")
+    if entry is None and not index.children and index.own_hash not in EMPTY:
+        raise IndexMismatch(f"the received state has no data of entity {entity}; ask another member")
     digest, first = hashlib.sha256(index.own_hash), set[EntityId]()
     mine: list[EntityId] = []
     for row in index.children or ():
@@ -61,6 +67,9 @@ def _index(rows: Mapping[bytes, bytes], entity: EntityId) -> EntityIndex:
     if raw is None:
         raise IndexMismatch(f"the received state has no index of entity {entity}; ask another member")
     try:
-        return borsh.decode(EntityIndex, raw)
+        index = borsh.decode(EntityIndex, raw)
     except DecodeError as error:
         raise IndexMismatch(f"the index of entity {entity} is damaged: {error}; ask another member") from error
+    if index.id != entity:
+        raise IndexMismatch(f"the index of entity {entity} names {index.id}; ask another member")
+    return index
