@@ -20,6 +20,8 @@ from node.storage.hlc import HybridClock, clock_id
 class Rules:
     """Repairs; the letter and number is the row in the project's list of defects, ``T`` one in its list of traps."""
 
+    root_hash_at_once: bool = True
+    """S3: a root has its full hash as soon as it has an index, not only after the next change."""
     tombstones_only_grow: bool = True
     """S7: an older delete does not move a tombstone's time back."""
     one_time_per_delete: bool = True
@@ -63,6 +65,7 @@ class Rules:
 INTEROP: Final = Rules()
 
 REFERENCE: Final = Rules(
+    root_hash_at_once=False,
     tombstones_only_grow=False,
     one_time_per_delete=False,
     frozen_stays=False,

@@ -188,10 +188,11 @@ class Index:
     # writing
 
     def add_root(self, info: ChildInfo) -> None:
-        """Give the root an own hash; its index is made if there is none. The full hash follows at once."""
+        """Give the root an own hash; its index is made if there is none."""
         node = self._get_or_make(info.id, info.metadata)
         node.own_hash = info.merkle_hash
-        node.full_hash = node.digest()
+        if self._rules.root_hash_at_once:
+            node.full_hash = node.digest()
         self._touch(node)
 
     def add_child_to(self, parent_id: EntityId, info: ChildInfo) -> None:

@@ -34,28 +34,39 @@ def merge_entity(engine: Interface, existing: bytes, incoming: bytes, metadata: 
             text = ReplicatedGrowableArray.open(engine, EntityId(existing))
             text.merge(ReplicatedGrowableArray.open(engine, EntityId(incoming)))
             return existing
-        if isinstance(kind, crdt_type.PnCounter) and _is_counter(existing) and _is_counter(incoming):
+        if isinstance(kind, crdt_type.PnCounter):
             return _merge_pn(engine, existing, incoming)
     return incoming
-
-
-def _is_counter(data: bytes) -> bool:
-    return len(data) in (ID_LENGTH, PAIR)
 
 
 def _merge_pn(engine: Interface, existing: bytes, incoming: bytes) -> bytes:
     """A counter field is stored as the id of its steps up alone; the reference reads a pair and makes up the other."""
     if engine.rules.plain_counters and min(len(existing), len(incoming)) == ID_LENGTH:
-        ours, theirs = EntityId(existing[:ID_LENGTH]), EntityId(incoming[:ID_LENGTH])
-        GCounter.open(engine, ours).merge(GCounter.open(engine, theirs))
-        return max(existing, incoming, key=len) if ours == theirs else existing
-    counter = _pn_counter(engine, existing)
-    counter.merge(_pn_counter(engine, incoming))
-    return counter.to_bytes()
+        return _merge_plain(engine, existing, incoming)
+    ours = _pn_counter(engine, existing)
+    theirs = _pn_counter(engine, incoming) if ours is not None else None
+    if ours is None or theirs is None:
+        return incoming
+    ours.merge(theirs)
+    return ours.to_bytes()
 
 
-def _pn_counter(engine: Interface, data: bytes) -> PnCounter:
-    positive = EntityId(data[:ID_LENGTH])
-    if len(data) == ID_LENGTH:
-        return PnCounter.open(engine, positive, UnorderedMap.create(engine, TEXT, NUMBER).id)
-    return PnCounter.open(engine, positive, EntityId(data[ID_LENGTH:]))
+def _merge_plain(engine: Interface, existing: bytes, incoming: bytes) -> bytes:
+    if not {len(existing), len(incoming)} <= {ID_LENGTH, PAIR}:
+        return incoming
+    ours, theirs = EntityId(existing[:ID_LENGTH]), EntityId(incoming[:ID_LENGTH])
+    GCounter.open(engine, ours).merge(GCounter.open(engine, theirs))
+    return max(existing, incoming, key=len) if ours == theirs else existing
+
+
+def _pn_counter(engine: Interface, data: bytes) -> PnCounter | None:
+    """Read a pair of ids, None for other data. As in the reference a missing half is made before the rest is judged."""
+    positive, negative = data[:ID_LENGTH], data[ID_LENGTH:PAIR]
+    if len(positive) < ID_LENGTH:
+        return None
+    if len(negative) < ID_LENGTH and not engine.rules.plain_counters:
+        made = UnorderedMap.create(engine, TEXT, NUMBER).id
+        return PnCounter.open(engine, EntityId(positive), made) if not negative else None
+    if len(data) != PAIR:
+        return None
+    return PnCounter.open(engine, EntityId(positive), EntityId(negative))

@@ -100,6 +100,21 @@ def test_a_pn_counter_stored_as_one_id_stays_one() -> None:
     assert merge(one, left.to_bytes(), single, crdt_type.PnCounter()) == left.to_bytes()
 
 
+@pytest.mark.parametrize("size", [0, 31, 40, 65])
+def test_data_that_are_no_pair_of_ids_are_replaced(size: int) -> None:
+    for rules in (INTEROP, REFERENCE):
+        one = engine(rules)
+        pair = PnCounter.create(one).to_bytes()
+        for existing, incoming in ((bytes(size), pair), (pair, bytes(size)), (bytes(size), pair[:32])):
+            assert merge(one, existing, incoming, crdt_type.PnCounter()) == incoming
+
+
+def test_the_reference_makes_a_half_also_for_data_that_it_then_refuses() -> None:
+    one = engine(REFERENCE)
+    merge(one, bytes(40), bytes(64), crdt_type.PnCounter())
+    assert len(one.pending.actions) == 1
+
+
 def test_the_reference_makes_up_the_other_half_of_a_pn_counter() -> None:
     one = engine(REFERENCE)
     single = bytes(PnCounter.create(one).positive.id)

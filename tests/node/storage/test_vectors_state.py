@@ -29,7 +29,7 @@ SECOND = 10**9
 
 
 def leaf(rows: MemoryRows, number: int, own: int, parent: EntityId | None = None) -> Index:
-    index = Index(rows, REFERENCE)
+    index = Index(rows, INTEROP)
     if parent is None:
         index.add_root(ChildInfo(eid(number), digest(own), md(1, 1)))
     else:
