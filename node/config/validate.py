@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Final
 
 from node.config.address import Listen, parse_listen, parse_server_listen, parse_socket_address
+from node.config.identity import check_identity
 from node.config.model import EmbeddedAuth, NodeConfig
 from node.errors import ConfigError
 
@@ -35,7 +36,9 @@ def validate(config: NodeConfig) -> None:
 
 
 def problems(config: NodeConfig) -> Iterator[str]:
-    """Every broken rule, in the order of the file."""
+    """Every broken rule, in the order of the file. Raises :class:`ConfigError` for what cannot be read at all."""
+    if config.identity is not None:
+        check_identity(config.identity)
     yield from _port_problems(config)
     yield from _sync_problems(config)
     yield from _discovery_problems(config)

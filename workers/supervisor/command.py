@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import secrets
 import socket
 import sys
 import time
@@ -14,20 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from node.config.address import Listen
-from node.config.load import Loaded, load
+from node.config.identity import new_identity
 from node.config.model import NodeConfig
 from node.config.validate import listeners, validate
 from node.errors import CalimeroError, ConfigError
+from workers.home import read_config
 from workers.logs import LogFilter
 from workers.roles import ROLES, Role
 from workers.supervisor.lock import Holder, NodeLock, NodeRunning
 from workers.supervisor.output import LogOutput, SupervisorHandler
 from workers.supervisor.supervisor import Supervisor
 
-__all__ = ["CONFIG_FILE", "EXIT_CONFIG", "EXIT_FAILED", "EXIT_RUNNING", "Options", "main_process"]
-
-CONFIG_FILE: Final = "config.toml"
+__all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_RUNNING", "Options", "main_process"]
 
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 78
@@ -55,6 +57,8 @@ class Status:
         self.lock: NodeLock | None = None
         self._started = time.time()
         self._descriptor = descriptor
+        if descriptor is not None:
+            os.set_blocking(descriptor, False)
 
     def report(self, state: str, details: Mapping[str, Any]) -> None:
         if self.lock is not None:
@@ -66,7 +70,7 @@ class Status:
             return
         try:
             os.write(self._descriptor, json.dumps(row).encode() + b"\n")
-        except OSError:
+        except OSError:  # closed, or a reader that stopped reading: the node does not wait for it
             self._descriptor = None
 
 
@@ -106,7 +110,7 @@ def _run(options: Options, status: Status, roles: Mapping[str, Role]) -> None:
     try:
         check_ports(config)
         status.lock = lock
-        supervisor = Supervisor(home, config, output, report=status.report, roles=roles)
+        supervisor = Supervisor(home, _with_identity(config), output, report=status.report, roles=roles)
         if options.tethered and options.status_fd is not None:
             supervisor.watch_tether(options.status_fd)
         supervisor.run()
@@ -114,25 +118,22 @@ def _run(options: Options, status: Status, roles: Mapping[str, Role]) -> None:
         lock.release()
 
 
-def read_config(home: Path, flags: Mapping[str, str], environment: Mapping[str, str]) -> Loaded:
-    """The settings of the node in ``home``. Raises :class:`ConfigError`."""
-    file = home / CONFIG_FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"Node is not initialized in {home}; make it with `calimero node init`") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-    return load(text, file=str(file), environment=environment, flags=flags)
+def _with_identity(config: NodeConfig) -> NodeConfig:
+    """Without a key in the file, the node has a new one at each start, as the reference does."""
+    if config.identity is not None:
+        return config
+    _log.warning("config.toml has no table identity: this node gets a new peer id at every start")
+    return msgspec.structs.replace(config, identity=new_identity(secrets.token_bytes))
 
 
 def check_ports(config: NodeConfig) -> None:
     """Raises :class:`ConfigError` naming the first address that is taken, before anything is started."""
     for listen in listeners(config):
-        kind = socket.SOCK_STREAM if listen.transport == "tcp" else socket.SOCK_DGRAM
+        if listen.transport != "tcp":
+            continue  # addresses over QUIC stay in the file for merod's sake; only TCP is served
         family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
         try:
-            _bind_once(family, kind, listen)
+            _bind_once(family, listen)
         except OSError as error:
             if not _is_absent(error, family):
                 raise ConfigError(
@@ -141,12 +142,11 @@ def check_ports(config: NodeConfig) -> None:
                 ) from error
 
 
-def _bind_once(family: socket.AddressFamily, kind: socket.SocketKind, listen: Listen) -> None:
-    with socket.socket(family, kind) as probe:
+def _bind_once(family: socket.AddressFamily, listen: Listen) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((listen.host, listen.port))
 
 

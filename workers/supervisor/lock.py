@@ -11,20 +11,22 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from node.errors import WorkerError
+from node.errors import StoreUnusable
 
 __all__ = ["Holder", "NodeLock", "NodeRunning", "read_holder"]
 
 LOCK_FILE: Final = "node.lock"
 MAX_TEXT: Final = 1024 * 1024
+LOCK_ATTEMPTS: Final = 5
 
 
-class NodeRunning(WorkerError):
+class NodeRunning(StoreUnusable):
     """Another process has the node directory open."""
 
 
@@ -48,14 +50,18 @@ class NodeLock:
     def acquire(self) -> Self:
         """Raises :class:`NodeRunning` that names the holder."""
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _lock(file):
             holder = _parse(os.pread(file, MAX_TEXT, 0))
             os.close(file)
-            raise NodeRunning(_running_text(self.path.parent, holder)) from error
+            raise NodeRunning(_running_text(self.path.parent, holder))
         self._file = file
         return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def write(self, holder: Holder) -> None:
         """Say who holds it. Written in place, because the lock is on the file itself."""
@@ -73,6 +79,16 @@ class NodeLock:
             os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+
+def _lock(file: int) -> bool:
+    """Who reads the state holds the file for a moment; that is not a holder, so it is tried more than once."""
+    for attempt in range(LOCK_ATTEMPTS):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.01 * (attempt + 1))
+    return False
 
 
 def read_holder(home: Path) -> Holder | None:

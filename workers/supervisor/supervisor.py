@@ -178,6 +178,7 @@ class Supervisor:
         slot.process = None
         if self._state == "stopping":
             slot.become("stopped")
+            self._tell_state("stopping")
             self._stage_done(self._stage)
         else:
             self._plan_restart(slot, code)
