@@ -16,9 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
+from node.config.identity import new_identity
 from workers.supervisor.lock import read_holder
 
-CONFIG = """
+IDENTITY = new_identity(bytes)
+CONFIG = f"""
+[identity]
+peer_id = "{IDENTITY.peer_id}"
+keypair = "{IDENTITY.keypair}"
 [swarm]
 listen = ["/ip4/127.0.0.1/tcp/0"]
 [server]
@@ -325,6 +330,14 @@ def test_a_port_in_use_is_named_before_anything_starts(start: Callable[..., Node
         code, log = node.ended()
     assert (row["state"], code) == ("ended", 78)
     assert f"error: server.listen: tcp port {port} on 127.0.0.1 cannot be used: Address already in use" in log
+
+
+def test_a_file_without_a_key_gets_one_for_this_start(start: Callable[..., Node], home: Path) -> None:
+    (home / "config.toml").write_text(CONFIG[CONFIG.index("[swarm]") :])
+    node = start()
+    node.until("ready")
+    _, log = node.end()
+    assert "this node gets a new peer id at every start" in log
 
 
 def test_a_typo_is_named_and_a_wrong_value_stops(start: Callable[..., Node], home: Path) -> None:
