@@ -24,6 +24,7 @@ __all__ = [
     "PeerGone",
     "PeerSubscribed",
     "PeerUnsubscribed",
+    "RegistryChanged",
     "StreamClosed",
     "StreamOpened",
     "SyncDone",
@@ -126,6 +127,13 @@ class KeysChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryChanged:
+    """This node changed members or application of a context at the registry: have the other members read it."""
+
+    context_id: ContextId
+
+
+@dataclass(frozen=True, slots=True)
 class SyncWanted:
     """Somebody wants a sync now. With a ``token``, :class:`SyncDone` answers it; without a context, for all."""
 
@@ -159,6 +167,7 @@ Event = (
     | ContextReady
     | ContextGone
     | KeysChanged
+    | RegistryChanged
     | SyncWanted
     | WhyWanted
     | Tick

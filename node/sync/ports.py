@@ -175,6 +175,16 @@ class GetDeltas(Request[tuple[bytes | None, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class GetLacking(Request[tuple[bytes, ...]]):
+    """Borsh ``CausalDelta`` of deltas that are not behind ``have``, in an order in which they can be applied."""
+
+    context_id: ContextId
+    have: tuple[DeltaId, ...]
+    limit: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A delta that waits, and for what: ``parents``, ``application`` or ``error``."""
 

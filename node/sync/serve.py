@@ -17,7 +17,7 @@ from node.sync import blob, fetching, gossip, key_share, serve_snapshot, serve_t
 from node.sync.core import Core
 from node.sync.followed import Followed
 from node.sync.kernel import SECOND, Ask
-from node.sync.ports import GetDeltas
+from node.sync.ports import GetDeltas, GetLacking
 from node.sync.streams import Link
 from node.sync.wire import (
     DagHeadsRequest,
@@ -28,6 +28,8 @@ from node.sync.wire import (
     Init,
     InitBlobShare,
     InitKeyShare,
+    LackingRequest,
+    LackingResponse,
     LevelWiseRequest,
     Message,
     MessagePayload,
@@ -46,6 +48,10 @@ of ours may apply a slice of deltas for some seconds between two requests."""
 
 MAX_STREAMS: Final = 64
 """Inbound streams per peer; a member needs a handful."""
+
+MAX_LACKING: Final = 512
+MAX_LACKING_BYTES: Final = 4 * 1024 * 1024
+"""Deltas and bytes of one answer: half a frame at most, and a slice of the owner's time."""
 
 MAX_ERRORS: Final = 8
 """Errors on one stream before it is dropped: a peer that does not speak our protocol must not keep a stream busy."""
@@ -84,6 +90,14 @@ async def _delta(call: Call) -> None:
     assert isinstance(payload, DeltaRequest)
     found = (await Ask(GetDeltas(call.context.id, (payload.delta_id,))))[0]
     await call.answer(DeltaNotFound() if found is None else DeltaResponse(found))
+
+
+async def _lacking(call: Call) -> None:
+    payload = call.init.payload
+    assert isinstance(payload, LackingRequest)
+    limit = max(1, min(payload.limit, MAX_LACKING))
+    found = await Ask(GetLacking(call.context.id, payload.have, limit, MAX_LACKING_BYTES))
+    await call.answer(LackingResponse(found))
 
 
 Handler = Callable[[Call], Awaitable[None]]
@@ -145,6 +159,7 @@ REQUESTS: Final[dict[type, Entry]] = {
     TreeNodeRequest: Entry(_tree),
     LevelWiseRequest: Entry(_levels),
     InitBlobShare: Entry(_blob),
+    LackingRequest: Entry(_lacking),
     TreeBucketsRequest: Entry(_buckets),
     TreeRowsRequest: Entry(_rows),
     TreePlacesRequest: Entry(_places),

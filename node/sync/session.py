@@ -151,6 +151,10 @@ async def _act(
         _, transfer = await snapshot.fetch(core, context, link)
         core.tell("sync", "snapshot", context, peer=link.peer, rows=transfer.rows, bytes=transfer.bytes)
     elif strategy is Strategy.DELTAS:
+        if not report.fetched and await tree.is_ours(core, context, link.peer):
+            report.fetched += (await deltas.fetch_lacking(core, context, link)).fetched
+            if report.fetched:
+                return
         walk = await deltas.fetch(core, context, link, (*view.unknown, *view.ours.missing))
         report.fetched += walk.fetched
         absent.update(walk.absent)

@@ -162,6 +162,16 @@ class TreePlacesRequest:
     entities: tuple[EntityId, ...]
 
 
+@variant(67)
+@dataclass(frozen=True, slots=True)
+class LackingRequest:
+    """Ours: deltas that are not behind these heads, parents first."""
+
+    context_id: ContextId
+    have: tuple[DeltaId, ...]
+    limit: u32
+
+
 InitPayload = (
     InitBlobShare
     | InitKeyShare
@@ -174,6 +184,7 @@ InitPayload = (
     | TreeBucketsRequest
     | TreeRowsRequest
     | TreePlacesRequest
+    | LackingRequest
 )
 
 
@@ -403,6 +414,14 @@ class TreePlacesResponse:
     places: tuple[Place | None, ...]
 
 
+@variant(67)
+@dataclass(frozen=True, slots=True)
+class LackingResponse:
+    """Ours. Borsh ``CausalDelta`` each; empty: there are none, or none that this node can vouch for."""
+
+    deltas: tuple[bytes, ...]
+
+
 MessagePayload = (
     BlobShare
     | KeyShare
@@ -419,6 +438,7 @@ MessagePayload = (
     | TreeBucketsResponse
     | TreeRowsResponse
     | TreePlacesResponse
+    | LackingResponse
 )
 
 

@@ -17,6 +17,7 @@ from tests.simulation.registry import CONTEXT
 from tests.simulation.station import Station
 
 _DELTA: Final = 2
+_LACKING: Final = 67
 _TREE: Final = (64, 65, 66)
 _PAGE: Final = 8
 
@@ -31,6 +32,8 @@ def checkable(frame: bytes) -> tuple[int, int]:
     """
     if frame[0] == 1 and frame[9] == _DELTA:
         return 14, min(len(frame), 14 + 32 + 4 + 32)
+    if frame[0] == 1 and frame[9] == _LACKING and len(frame) > 90:
+        return 18, 18 + 32
     if frame[0] == 1 and frame[9] in _TREE:
         return 10, 42
     if frame[0] == 1 and frame[9] == _PAGE and len(frame) > 80:

@@ -93,6 +93,7 @@ class Station:
         told: Callable[[Station, Notice], None],
     ) -> None:
         self.number = number
+        self.seed = seed
         self.time = timeline
         self.links = links
         self.registry = registry
@@ -474,6 +475,9 @@ class Station:
     def on_GetDeltas(self, r: p.GetDeltas) -> tuple[bytes | None, ...]:  # noqa: N802
         return tuple(self.here.wire_deltas(r.ids))
 
+    def on_GetLacking(self, r: p.GetLacking) -> tuple[bytes, ...]:  # noqa: N802
+        return tuple(self.here.repair.lacking(r.have, r.limit, r.max_bytes))
+
     def on_ListPending(self, r: p.ListPending) -> tuple[p.Waiting, ...]:  # noqa: N802
         return tuple(p.Waiting(w.id, tuple(w.missing), w.since_ns, w.waits_for, w.error) for w in self.here.pending())
 
@@ -524,7 +528,8 @@ class Station:
         return self._heads()
 
     def on_ReadAgent(self, r: p.ReadAgent) -> str:  # noqa: N802
-        return "calimero-py/sim"
+        late = not (self.seed + self.number) % 3 and self.time.elapsed < 30  # an agent may become known late
+        return "" if late else "calimero-py/sim"
 
     # registry, application, blobs
 

@@ -61,6 +61,7 @@ __all__ = [
     "GetDeltas",
     "GetHeads",
     "GetKeys",
+    "GetLacking",
     "GetPlaces",
     "GetRow",
     "GetTreeNodes",
@@ -299,6 +300,15 @@ class GetUnknown(Request["UnknownDeltas"], frozen=True):
 
 class UnknownDeltas(Message, frozen=True):
     ids: list[DeltaId]
+
+
+class GetLacking(Request["DeltaBatch"], frozen=True):
+    """Deltas that are applied here and not behind ``have``, parents first, for a peer that was away."""
+
+    context_id: ContextId
+    have: list[DeltaId]
+    limit: int
+    max_bytes: int
 
 
 class ListPending(Request["PendingList"], frozen=True):

@@ -210,6 +210,12 @@ def get_deltas(worker: RuntimeWorker, op: m.GetDeltas) -> m.DeltaBatch:
     return m.DeltaBatch(worker.contexts.get(op.context_id).wire_deltas(op.ids))
 
 
+@serves(m.GetLacking)
+def get_lacking(worker: RuntimeWorker, op: m.GetLacking) -> m.DeltaBatch:
+    found = worker.contexts.get(op.context_id).repair.lacking(op.have, op.limit, op.max_bytes)
+    return m.DeltaBatch(list(found))
+
+
 @serves(m.GetUnknown)
 def get_unknown(worker: RuntimeWorker, op: m.GetUnknown) -> m.UnknownDeltas:
     dag = worker.contexts.get(op.context_id).state.dag

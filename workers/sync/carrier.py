@@ -68,6 +68,7 @@ class Carrier:
             p.ApplyDeltas: self._apply,
             p.UnknownDeltas: self._unknown,
             p.GetDeltas: self._deltas,
+            p.GetLacking: self._lacking,
             p.ListPending: self._pending,
             p.OpenSnapshot: self._open_snapshot,
             p.ReadSnapshot: self._read_snapshot,
@@ -154,6 +155,10 @@ class Carrier:
 
     async def _deltas(self, q: p.GetDeltas) -> tuple[bytes | None, ...]:
         return tuple((await self._owners.ask(r.GetDeltas(q.context_id, list(q.ids)))).deltas)
+
+    async def _lacking(self, q: p.GetLacking) -> tuple[bytes, ...]:
+        batch = await self._owners.ask(r.GetLacking(q.context_id, list(q.have), q.limit, q.max_bytes))
+        return tuple(raw for raw in batch.deltas if raw is not None)
 
     async def _pending(self, q: p.ListPending) -> tuple[p.Waiting, ...]:
         found = (await self._owners.ask(r.ListPending(q.context_id))).pending

@@ -15,10 +15,11 @@ import msgspec
 
 from node.codec import borsh
 from node.codec.borsh import u32
+from node.context.owner.content import wire_delta
 from node.context.owner.snapshot import Owe
 from node.context.owner.state import ContextState
 from node.context.owner.tree import StateNode
-from node.dag.delta import CausalDelta, checkpoint
+from node.dag.delta import CausalDelta, Kind, checkpoint
 from node.errors import NotFound
 from node.primitives import DeltaId, EntityId, Hash
 from node.storage.entities import EntityIndex
@@ -113,6 +114,37 @@ class Repair:
             for child in children or ()
             if wanted is None or bucket_of(child.id, bits) in wanted
         ]
+
+    # histories
+
+    def lacking(self, have: Iterable[DeltaId], limit: int, max_bytes: int) -> list[bytes]:
+        """Deltas that are applied here and are not behind ``have``, in the order in which they can be applied.
+
+        Wire form each. One that this node cannot vouch for ends the answer: what follows could not be applied either.
+        """
+        dag, behind = self._state.dag, self._behind(have)
+        found: list[bytes] = []
+        for link in dag.applied():
+            if link.id in behind:
+                continue
+            delta = self._state.rows.causal(link.id)
+            if delta is None or delta.kind is Kind.CHECKPOINT or len(found) >= limit or max_bytes <= 0:
+                break
+            found.append(wire_delta(delta))
+            max_bytes -= len(found[-1])
+        return found
+
+    def _behind(self, have: Iterable[DeltaId]) -> set[DeltaId]:
+        """These deltas and all their ancestors, as far as they are known here."""
+        dag = self._state.dag
+        behind: set[DeltaId] = set()
+        queue = list(have)
+        while queue:
+            delta_id = queue.pop()
+            if delta_id not in behind:
+                behind.add(delta_id)
+                queue.extend(dag.parents(delta_id) or ())
+        return behind
 
     # adopting
 
