@@ -285,9 +285,11 @@ class Run:
         roots = {station.root for station in members}
         if len(roots) != 1 or next(iter(roots)).is_zero:
             return False
-        heads = {frozenset(station.here.state.meta.dag_heads) for station in members}
-        same_heads = len(heads) == 1 or bool(self.covered)  # what is covered may hide that a head is an ancestor
-        return same_heads and not any(station.here.state.dag.pending_count for station in members)
+        heads = {head for station in members for head in station.here.state.meta.dag_heads}
+        return all(
+            not station.here.state.dag.pending_count and all(head in station.here.state.dag for head in heads)
+            for station in members
+        )
 
     def _difference(self) -> str:
         parts = []

@@ -221,6 +221,9 @@ class Owner:
     def ReadAgent(self, r: ports.ReadAgent) -> object:  # noqa: N802
         return "rust-libp2p/0.47.0"
 
+    def ReadApplication(self, r: ports.ReadApplication) -> object:  # noqa: N802
+        return ports.Application(ApplicationId(bytes(32)), ports.BlobId(bytes(32)), 0, "")
+
     def FindApplication(self, r: ports.FindApplication) -> object:  # noqa: N802
         return ports.Application(r.id, ports.BlobId(bytes(32)), 0, "")
 
