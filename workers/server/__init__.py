@@ -1,0 +1,1 @@
+"""The server process: HTTP, WebSocket and SSE in front of the node."""

@@ -1,0 +1,73 @@
+"""The other workers as the handlers see them: who is asked what, and with which deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, TypeVar
+
+from node.primitives import ContextId
+from workers.channels.asyncio_ import Peers
+from workers.channels.peers import NODE_ROWS
+from workers.messages import Message, Request, runtime
+from workers.messages.control import ListWorkers, WorkerRecord
+from workers.messages.records import ApplicationRecord, ContextRecord
+from workers.run_asyncio import Worker
+
+R = TypeVar("R", bound=Message)
+
+CALL_TIMEOUT: Final = 60.0
+"""Seconds for a call: the guest's own deadline and the queue before it."""
+
+SYNC: Final = "sync"
+NETWORK: Final = "network"
+
+
+class Backend:
+    """Routes requests to the workers of this node."""
+
+    def __init__(self, worker: Worker, peers: Peers) -> None:
+        self._worker = worker
+        self._peers = peers
+
+    async def owner(self, context_id: ContextId, operation: Request[R]) -> R:
+        """Ask the owner of a context."""
+        return await self._peers.request(self._peers.owners.of(context_id), operation, timeout=CALL_TIMEOUT)
+
+    async def node_rows(self, operation: Request[R]) -> R:
+        """Ask the owner of the node-wide rows."""
+        return await self._peers.request(NODE_ROWS, operation, timeout=CALL_TIMEOUT)
+
+    async def every_owner(self, operation: Request[R]) -> list[R]:
+        """Ask all runtime workers at once."""
+        names = self._peers.owners.all()
+        return await asyncio.gather(*(self._peers.request(name, operation, timeout=CALL_TIMEOUT) for name in names))
+
+    async def sync(self, operation: Request[R]) -> R:
+        """Ask the sync worker."""
+        return await self._peers.request(SYNC, operation, timeout=CALL_TIMEOUT)
+
+    async def network(self, operation: Request[R]) -> R:
+        """Ask the network worker."""
+        return await self._peers.request(NETWORK, operation, timeout=CALL_TIMEOUT)
+
+    # -- what several handlers need
+
+    async def contexts(self) -> list[ContextRecord]:
+        """All contexts of the node, by id."""
+        found = [record for part in await self.every_owner(runtime.ListContexts()) for record in part.contexts]
+        return sorted(found, key=lambda record: record.id)
+
+    async def context(self, context_id: ContextId) -> ContextRecord:
+        return (await self.owner(context_id, runtime.DescribeContext(context_id))).context
+
+    async def applications(self) -> list[ApplicationRecord]:
+        found = (await self.node_rows(runtime.ListApplications())).applications
+        return sorted(found, key=lambda record: record.id)
+
+    async def workers(self) -> list[WorkerRecord]:
+        return (await self._worker.supervisor(ListWorkers())).workers
+
+    def alive(self) -> dict[str, Any]:
+        """Which workers have a living channel to this one."""
+        names = [*self._peers.owners.all(), SYNC, NETWORK]
+        return {name: self._peers.alive(name) for name in names}

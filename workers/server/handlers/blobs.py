@@ -1,0 +1,151 @@
+"""Blobs: streamed in and out of chunk files. core 0.10.0: crates/server/src/admin/handlers/blob.rs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from node.api.errors import BadRequest, Missing
+from node.errors import ContextError, InvalidId
+from node.primitives import BlobId, Hash
+from workers.blobs import CHUNK_SIZE, BlobReader, BlobWriter, is_complete
+from workers.messages import runtime
+from workers.messages.records import BlobRecord
+from workers.server.replies import data, reply
+
+if TYPE_CHECKING:
+    from workers.server.api import Api
+
+MAX_UPLOAD: Final = 8 << 30
+"""Bytes of one blob. The reference has no limit; a disk has."""
+
+BATCH: Final = CHUNK_SIZE
+"""Bytes that are collected before they go to a thread that writes them."""
+
+_MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"), (b"PK\x03\x04", "application/zip"), (b"\x1f\x8b", "application/gzip"),
+    (b"\0asm", "application/wasm"), (b"RIFF", "application/octet-stream"), (b"ID3", "audio/mpeg"),
+)  # fmt: skip
+_UNKNOWN: Final = "application/octet-stream"
+
+
+async def put_blob(api: Api, request: Request, body: Any) -> Response:
+    expected = _expected(request)
+    _context(request, "The provided context_id is not a valid format")
+    writer = BlobWriter(api.blob_dir, MAX_UPLOAD, BadRequest)
+    try:
+        await _receive(request, writer)
+        stored = await asyncio.to_thread(writer.finish)
+        _check_hash(stored.blob, expected)
+        await api.backend.node_rows(runtime.PutBlobs(stored.rows))
+    except BaseException:
+        writer.abort()
+        raise
+    return data({"blob_id": str(stored.blob.id), "size": stored.blob.size})
+
+
+def _check_hash(blob: BlobRecord, expected: Hash | None) -> None:
+    if expected is not None and blob.hash != expected:
+        raise ContextError("Failed to store blob: fatal: blob hash mismatch")
+
+
+async def _receive(request: Request, writer: BlobWriter) -> None:
+    waiting = bytearray()
+    async for part in request.stream():
+        waiting += part
+        if len(waiting) >= BATCH:
+            await asyncio.to_thread(writer.write, bytes(waiting))
+            waiting.clear()
+    if waiting:
+        await asyncio.to_thread(writer.write, bytes(waiting))
+
+
+def _expected(request: Request) -> Hash | None:
+    text = request.query_params.get("hash")
+    try:
+        return None if text is None else Hash.parse(text)
+    except InvalidId as error:
+        raise BadRequest("The provided hash is not a valid format") from error
+
+
+def _context(request: Request, text: str) -> None:
+    given = request.query_params.get("context_id")
+    try:
+        if given is not None:
+            Hash.parse(given)
+    except InvalidId as error:
+        raise BadRequest(text) from error
+
+
+async def blobs(api: Api, request: Request, body: Any) -> Response:
+    found = (await api.backend.node_rows(runtime.ListBlobs())).blobs
+    return data({"blobs": [{"blob_id": str(blob.id), "size": blob.size} for blob in found]})
+
+
+async def get_blob(api: Api, request: Request, body: Any) -> Response:
+    """Also answers HEAD; the HTTP layer leaves the body out."""
+    _context(request, "Invalid context ID format")
+    blob = await _find(api, request, "Blob not found locally or in network")
+    reader = BlobReader(api.blob_dir, blob)
+    first = await asyncio.to_thread(reader.read, CHUNK_SIZE)
+    headers = _headers(blob, _sniffed(first))
+    if request.method == "HEAD":
+        reader.close()
+        return Response(headers=headers, media_type=headers["X-Blob-MIME-Type"])
+    return StreamingResponse(_parts(reader, first), headers=headers, media_type=headers["X-Blob-MIME-Type"])
+
+
+async def _parts(reader: BlobReader, first: bytes) -> AsyncIterator[bytes]:
+    part = first
+    try:
+        while part:
+            yield part
+            part = await asyncio.to_thread(reader.read, CHUNK_SIZE)
+    finally:
+        reader.close()
+
+
+async def _find(api: Api, request: Request, missing: str) -> BlobRecord:
+    blob_id = _blob_id(request)
+    blob = (await api.backend.node_rows(runtime.GetBlob(blob_id))).blob
+    if blob is None or not is_complete(api.blob_dir, blob):
+        raise Missing(missing)
+    return blob
+
+
+def _blob_id(request: Request) -> BlobId:
+    try:
+        return BlobId.parse(request.path_params["blob"])
+    except InvalidId as error:
+        raise BadRequest("Invalid blob ID format") from error
+
+
+def _headers(blob: BlobRecord, kind: str) -> dict[str, str]:
+    digest = blob.hash.hex()
+    return {
+        "Content-Length": str(blob.size),
+        "ETag": f'"{digest}"',
+        "Cache-Control": "public, max-age=3600",
+        "X-Blob-ID": str(blob.id),
+        "X-Blob-Hash": digest,
+        "X-Blob-MIME-Type": kind,
+        "Access-Control-Expose-Headers": "X-Blob-ID, X-Blob-Hash, X-Blob-MIME-Type, ETag",
+    }
+
+
+def _sniffed(first: bytes) -> str:
+    return next((kind for magic, kind in _MAGIC if first.startswith(magic)), _UNKNOWN)
+
+
+async def delete_blob(api: Api, request: Request, body: Any) -> Response:
+    """A missing blob is an internal error in the reference; clients look for the text."""
+    blob_id = _blob_id(request)
+    if (await api.backend.node_rows(runtime.GetBlob(blob_id))).blob is None:
+        raise ContextError("Failed to delete blob: Blob not found")
+    await api.backend.node_rows(runtime.RemoveBlobs([blob_id]))
+    return reply({"blob_id": str(blob_id), "deleted": True})
