@@ -353,7 +353,8 @@ class Run:
 
     def _covered(self, station: Station, delta_id: DeltaId) -> bool:
         """A node that took a snapshot or adopted heads has effects without the deltas behind them."""
-        return station.number in self.covered
+        dag = station.here.state.dag
+        return station.number in self.covered or any(dag.covers(link.id) for link in dag.applied())
 
     def _check_value(self, station: Station, key: str, winner: object) -> None:
         found = station.read(key)
