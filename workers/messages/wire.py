@@ -14,10 +14,10 @@ import msgspec
 from node import errors
 from node.errors import CalimeroError, DecodeError, ExecutionError, WorkerError
 from node.primitives import Id32
-from workers.messages import base, control, network, records, runtime, sync
+from workers.messages import base, control, network, records, rows, runtime, sync
 from workers.messages.base import Failure, Message
 
-_MODULES: Final[tuple[ModuleType, ...]] = (base, control, network, records, runtime, sync)
+_MODULES: Final[tuple[ModuleType, ...]] = (base, control, network, records, rows, runtime, sync)
 _ABSTRACT: Final = {"Message", "Request", "Note"}
 
 MESSAGES: Final[dict[str, type[Message]]] = {
