@@ -129,7 +129,7 @@ def describe(error: msgspec.ValidationError) -> str:
     """msgspec's complaint about a shape in the form ``path: message`` of the reference."""
     text = str(error)
     place = _PLACE.search(text)
-    path = place[1].lstrip(".").replace("[...]", "[_]") if place else ""
+    path = place[1].lstrip(".") if place else ""
     message = _message(_PLACE.sub("", text))
     return f"{path}: {message}" if path else message
 
