@@ -9,8 +9,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
 from calimero_tui.actions.base import Action, Kind, Parameter
 from calimero_tui.actions.registry import ACTIONS
@@ -71,19 +71,17 @@ def _declare(words: argparse._SubParsersAction[Parser], word: str, action: Actio
 
 
 def _add(command: argparse.ArgumentParser, parameter: Parameter) -> None:
-    reader: Callable[[str], object] = parameter.read
+    """An option or a word; words that may be left out come last in every action."""
     if parameter.kind is Kind.FLAG and parameter.option:
         command.add_argument(f"--{parameter.name}", action="store_true", help=parameter.help)
-    elif parameter.option:
-        command.add_argument(
-            f"--{parameter.name}", type=reader, metavar=parameter.name.upper(), help=parameter.help,
-            **({"required": True} if parameter.required else {"default": parameter.default}),
-        )  # fmt: skip
+        return
+    settings: dict[str, Any] = {"type": parameter.read, "metavar": parameter.name.upper(), "help": parameter.help}
+    if parameter.option:
+        settings |= {"required": True} if parameter.required else {"default": parameter.default}
+        command.add_argument(f"--{parameter.name}", **settings)
     else:
-        command.add_argument(
-            parameter.name, type=reader, help=parameter.help, metavar=parameter.name.upper(),
-            **({} if parameter.required else {"nargs": "?", "default": parameter.default}),
-        )  # fmt: skip
+        settings |= {} if parameter.required else {"nargs": "?", "default": parameter.default}
+        command.add_argument(parameter.name, **settings)
 
 
 def add_node_options(command: argparse.ArgumentParser) -> None:

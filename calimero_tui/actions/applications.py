@@ -62,7 +62,7 @@ async def uninstall(session: Session, given: Arguments) -> Any:
     example="calimero blob ls",
 )
 async def list_blobs(session: Session, _: Arguments) -> Any:
-    return await session.node.blobs()
+    return await session.node.blobs.ls()
 
 
 @action(
@@ -73,7 +73,7 @@ async def list_blobs(session: Session, _: Arguments) -> Any:
     changes=True,
 )
 async def put_blob(session: Session, given: Arguments) -> Any:
-    return await session.node.put_blob(_existing(given["file"]))
+    return await session.node.blobs.put(_existing(given["file"]))
 
 
 @action(
@@ -85,7 +85,7 @@ async def put_blob(session: Session, given: Arguments) -> Any:
 )
 async def get_blob(session: Session, given: Arguments) -> Any:
     path = _free(given["file"])
-    return {"blob": given["blob"], "file": str(path), "size": await session.node.get_blob(given["blob"], path)}
+    return {"blob": given["blob"], "file": str(path), "size": await session.node.blobs.get(given["blob"], path)}
 
 
 @action(
@@ -97,7 +97,7 @@ async def get_blob(session: Session, given: Arguments) -> Any:
     changes=True,
 )
 async def remove_blob(session: Session, given: Arguments) -> Any:
-    return await session.node.delete_blob(given["blob"])
+    return await session.node.blobs.delete(given["blob"])
 
 
 def _existing(text: str) -> Path:

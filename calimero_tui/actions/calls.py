@@ -35,8 +35,8 @@ async def call(session: Session, given: Arguments) -> Any:
     "methods",
     "List the methods of the application of a context",
     CONTEXT,
-    columns=(("method", "name"), ("arguments", "signature"), ("kind", "kind")),
+    columns=(("method", "name"), ("signature", "signature")),
     example="calimero methods",
 )
 async def methods(session: Session, given: Arguments) -> Any:
-    return await session.node.methods(await context_of(session, given["context"]))
+    return await session.node.inspection.methods(await context_of(session, given["context"]))

@@ -103,7 +103,7 @@ async def sync(session: Session, given: Arguments) -> Any:
     example="calimero context why",
 )
 async def why(session: Session, given: Arguments) -> Any:
-    return await session.node.explain(await context_of(session, given["context"]))
+    return await session.node.inspection.explain(await context_of(session, given["context"]))
 
 
 @action(

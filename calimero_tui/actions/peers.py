@@ -21,7 +21,7 @@ action = REGISTRY.action
     example="calimero peer ls",
 )  # fmt: skip
 async def list_peers(session: Session, _: Arguments) -> Any:
-    return await session.node.peers()
+    return await session.node.inspection.peers()
 
 
 @action(
@@ -32,7 +32,7 @@ async def list_peers(session: Session, _: Arguments) -> Any:
     changes=True,
 )
 async def add_peer(session: Session, given: Arguments) -> Any:
-    return await session.node.add_peer(given["address"])
+    return await session.node.inspection.add_peer(given["address"])
 
 
 @action(
@@ -42,7 +42,7 @@ async def add_peer(session: Session, given: Arguments) -> Any:
     example="calimero peer ping 12D3KooW…",
 )
 async def ping(session: Session, given: Arguments) -> Any:
-    return await session.node.ping_peer(given["peer"])
+    return await session.node.inspection.ping_peer(given["peer"])
 
 
 @action(
@@ -55,7 +55,7 @@ async def ping(session: Session, given: Arguments) -> Any:
     example="calimero workers",
 )  # fmt: skip
 async def workers(session: Session, _: Arguments) -> Any:
-    return await session.node.workers()
+    return await session.node.inspection.workers()
 
 
 @action(
@@ -68,4 +68,4 @@ async def workers(session: Session, _: Arguments) -> Any:
     example="calimero sessions --limit 20",
 )  # fmt: skip
 async def sessions(session: Session, given: Arguments) -> Any:
-    return await session.node.sync_sessions(int(given["limit"]))
+    return await session.node.inspection.sync_sessions(int(given["limit"]))

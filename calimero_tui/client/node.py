@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from calimero_tui.client.http import Http
 from node.errors import Refused
 from node.primitives import ZERO_ROOT
 
-ADMIN = "/admin-api"
+ADMIN: Final = "/admin-api"
+OWN: Final = "/calimero/v1"
+NOT_FOUND: Final = 404
+PART: Final = 1 << 20
+"""Bytes of an upload that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Node:
 
     def __init__(self, http: Http) -> None:
         self.http = http
+        self.inspection = Inspection(http)
+        self.blobs = Blobs(http)
 
     @property
     def url(self) -> str:
@@ -124,6 +132,12 @@ class Node:
     async def join(self, invitation: str) -> Joined:
         return _joined((await self.http.post(f"{ADMIN}/contexts/join", {"invitationPayload": invitation}))["data"])
 
+    async def update_application(
+        self, context_id: str, application_id: str, executor: str, migrate: str | None = None
+    ) -> None:
+        body = {"applicationId": application_id, "executorPublicKey": executor, "migrateMethod": migrate}
+        await self.http.post(f"{ADMIN}/contexts/{context_id}/application", body)
+
     # -- calls
 
     async def call(
@@ -142,6 +156,103 @@ class Node:
         if "error" in answer:
             raise call_error(answer["error"])
         return answer["result"]["output"]
+
+
+class Inspection:
+    """What our own nodes tell beyond the reference's API; a node without it is told apart by its 404."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def methods(self, context_id: str) -> list[dict[str, Any]]:
+        """Methods of the context's application: name, signature, parameters, returns."""
+        return list((await self._get(f"/contexts/{context_id}/methods"))["methods"])
+
+    async def explain(self, context_id: str) -> dict[str, Any]:
+        """Why a context is or is not converged."""
+        return dict(await self._get(f"/contexts/{context_id}/why"))
+
+    async def deltas(self, context_id: str, *, limit: int = 50, after: str | None = None) -> dict[str, Any]:
+        """A window of the DAG, newest first: ``deltas`` and the cursor ``next``."""
+        cursor = {} if after is None else {"after": after}
+        return dict(await self._get(f"/contexts/{context_id}/deltas", limit=limit, **cursor))
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """Worker processes; memory in bytes, also as ``memory_mb``."""
+        rows = (await self._get("/workers"))["workers"]
+        return [{**row, "memory_mb": round(row["memory"] / 1e6, 1), "cpu": round(row["cpu"], 2)} for row in rows]
+
+    async def sync_sessions(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Running and recent sync sessions, newest first."""
+        return list((await self._get("/sessions", limit=limit))["sessions"])
+
+    async def peers(self) -> list[dict[str, Any]]:
+        """Connected and wanted peers."""
+        rows = (await self._get("/peers"))["peers"]
+        return [{**row, "latency_ms": row["latencyMs"], "topics": len(row["topics"])} for row in rows]
+
+    async def add_peer(self, address: str) -> dict[str, Any]:
+        return dict((await self._http.post(f"{OWN}/peers", {"address": address}))["data"])
+
+    async def ping_peer(self, peer: str) -> dict[str, Any]:
+        return dict((await self._http.post(f"{OWN}/peers/{peer}/ping"))["data"])
+
+    async def history(self, after: int = 0, limit: int = 100) -> dict[str, Any]:
+        """Recent events and notices behind a cursor."""
+        return dict(await self._get("/history", after=after, limit=limit))
+
+    async def _get(self, path: str, **query: str | int) -> Any:
+        try:
+            return (await self._http.get(OWN + path, **query))["data"]
+        except Refused as error:
+            if error.status == NOT_FOUND and not str(error).startswith("{"):
+                raise Refused(f"{self._http.url} does not offer this ({error})", status=NOT_FOUND) from error
+            raise
+
+
+class Blobs:
+    """The blobs of a node."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def ls(self) -> list[dict[str, Any]]:
+        return list((await self._http.get(f"{ADMIN}/blobs"))["data"]["blobs"])
+
+    async def put(self, file: Path) -> dict[str, Any]:
+        """Store a file; streamed, so that its size does not matter."""
+        size = (await asyncio.to_thread(file.stat)).st_size
+        return dict((await self._http.upload(f"{ADMIN}/blobs", _parts(file), size))["data"])
+
+    async def get(self, blob_id: str, file: Path) -> int:
+        """Write a blob into a new file; its size in bytes. A broken transfer leaves no file."""
+        partial = file.with_name(file.name + ".partial")
+        try:
+            size = await self._download(blob_id, partial)
+        except BaseException:
+            await asyncio.to_thread(partial.unlink, missing_ok=True)
+            raise
+        await asyncio.to_thread(partial.rename, file)
+        return size
+
+    async def delete(self, blob_id: str) -> dict[str, Any]:
+        return dict(await self._http.delete(f"{ADMIN}/blobs/{blob_id}"))
+
+    async def _download(self, blob_id: str, partial: Path) -> int:
+        size = 0
+        sink = await asyncio.to_thread(partial.open, "xb")
+        with sink:
+            async for part in self._http.download(f"{ADMIN}/blobs/{blob_id}"):
+                await asyncio.to_thread(sink.write, part)
+                size += len(part)
+        return size
+
+
+async def _parts(file: Path) -> AsyncIterator[bytes]:
+    source = await asyncio.to_thread(file.open, "rb")
+    with source:
+        while part := await asyncio.to_thread(source.read, PART):
+            yield part
 
 
 def call_error(error: dict[str, Any]) -> Refused:
