@@ -45,6 +45,7 @@ START_TIMEOUT: Final = 90.0
 STOP_TIMEOUT: Final = 30.0
 """Seconds; an ordered stop takes at most four stages of three seconds."""
 
+EXIT_TIMEOUT: Final = 3.0
 POLL: Final = 0.05
 EXIT_CONFIG: Final = 78
 EXIT_RUNNING: Final = 75
@@ -119,6 +120,10 @@ class Started:
     details: Mapping[str, Any]
 
 
+_started: Final[list[subprocess.Popen[bytes]]] = []
+"""Nodes that run on; kept so that the system can tell us of their end while this process lives."""
+
+
 def start_detached(path: Path, flags: Mapping[str, str]) -> Started:
     """Start a node in the background and wait until it is ready; its log goes to ``node.log``.
 
@@ -141,6 +146,7 @@ def start_detached(path: Path, flags: Mapping[str, str]) -> Started:
     except BaseException:
         _end(process)
         raise
+    _started.append(process)
     return Started(process.pid, log, details)
 
 
@@ -233,7 +239,22 @@ def stop_node(path: Path, *, report: Callable[[str], None] = lambda _: None, sec
             )
         seen = _tell_workers(left, seen, report)
         time.sleep(POLL)
+    _await_exit(holder.pid)
     return True
+
+
+def _await_exit(pid: int) -> None:
+    """The lock is given back a moment before the process ends."""
+    import psutil
+
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(POLL / 5)
 
 
 def _signal(holder: Holder) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from calimero_tui.commands.surface import Surface
 from calimero_tui.output import show
+from node.errors import CalimeroError, ConfigError
 
 COLUMNS: Final = (("WORKER", "name"), ("PID", "pid"), ("STATE", "state"))
 NOT_RUNNING: Final = 3
@@ -106,6 +107,8 @@ def _own_registry(listen: str | None) -> str | None:
     if listen is None:
         return None
     _, family, host, _, port, *_ = [*listen.split("/"), "", "", "", ""]
+    if port == "0":
+        raise ConfigError("--registry with port 0 has no address that peers could be told; choose a port")
     return f"http://[{host}]:{port}" if family == "ip6" else f"http://{host}:{port}"
 
 
@@ -129,8 +132,6 @@ def _start_options(command: Command) -> None:
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
-    from node.errors import ConfigError
-
     flags = {"server.auth_mode": options.auth_mode} if options.auth_mode else {}
     for item in options.set:
         key, equals, value = item.partition("=")
@@ -182,8 +183,6 @@ def _print_status(path: Path, *, as_json: bool) -> int:
 def _health(urls: list[str]) -> str:
     """What the API itself says; a node whose processes live may still not answer."""
     import asyncio
-
-    from node.errors import CalimeroError
 
     if not urls:
         return "no API"

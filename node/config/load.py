@@ -158,7 +158,7 @@ def _unknown(tree: Tree, kind: type[Section], prefix: str, file: str) -> Iterato
     for key, value in tree.items():
         path = f"{prefix}{key}"
         if key not in fields:
-            yield f"{file}: unknown key {path}{suggestion(path, [prefix + name for name in fields])}; it is not used"
+            yield f"{file}: unknown key {path}{suggestion(key, fields, prefix)}; it is not used"
         elif isinstance(value, dict):
             yield from _unknown_below(value, fields[key], f"{path}.", file)
 
@@ -196,6 +196,7 @@ def all_paths(kind: type[Section] = NodeConfig, prefix: str = "") -> list[str]:
     return paths
 
 
-def suggestion(path: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(path, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+def suggestion(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """The nearest of the known words as a question, with ``prefix`` before it; empty if none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
