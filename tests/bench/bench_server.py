@@ -69,12 +69,10 @@ def run() -> Iterator[dict[str, object]]:
 async def _measured(home: Path) -> list[dict[str, object]]:
     async with node(home) as target:
         rows = [await _calls("health", target.get("/admin-api/health"), target, 8)]
-        for count in CONNECTIONS:
-            rows.append(await _calls("read", target.call("get", key="a"), target, count))
-        for count in CONNECTIONS:
-            rows.append(await _calls("write", target.call("set", key="a", value="b"), target, count))
-        rows.append(await _events(target))
-        return rows
+        read, write = target.call("get", key="a"), target.call("set", key="a", value="b")
+        rows += [await _calls("read", read, target, count) for count in CONNECTIONS]
+        rows += [await _calls("write", write, target, count) for count in CONNECTIONS]
+        return [*rows, await _events(target)]
 
 
 @asynccontextmanager

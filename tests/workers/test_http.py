@@ -35,7 +35,7 @@ def test_connections_do_not_wait_for_nagle() -> None:
 def test_a_port_in_use_is_named_with_its_cure() -> None:
     with listen(LOOPBACK) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1.*{port}.*in use; stop the program"):
+        with pytest.raises(ConfigError, match=rf"{port} on 127\.0\.0\.1.*in use; stop the program"):
             listen(parse_listen(f"/ip4/127.0.0.1/tcp/{port}", "server.listen"))
 
 
