@@ -9,7 +9,8 @@ CalimeroError
 ├ DagError ── InvalidDelta · PendingLimit
 ├ StorageError ── NotFound · MergeConflict · IndexMismatch · StoreUnusable
 ├ ContextError ── UnknownContext · Uninitialized · NotAMember · Unauthorized · StateInconsistency ·
-│                 ApplicationNotInstalled · AliasResolutionFailed · RegistryError · InvalidInvitation · BundleError
+│                 ApplicationNotInstalled · AliasResolutionFailed · RegistryError ── RegistryUnreachable ·
+│                 InvalidInvitation · BundleError
 ├ FunctionCallError ── CompilationError · LinkError · MethodResolutionError · WasmTrap · HostError · ExecutionError ·
 │                      ModuleSizeLimitExceeded
 ├ AuthError ── Unauthenticated · Forbidden
@@ -143,6 +144,10 @@ class AliasResolutionFailed(ContextError):
 
 class RegistryError(ContextError):
     """The registry (relayer) refused or could not be reached."""
+
+
+class RegistryUnreachable(RegistryError):
+    """Nobody answers at the registry's address: nothing is known of what became of the request."""
 
 
 class InvalidInvitation(ContextError):

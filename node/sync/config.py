@@ -28,6 +28,10 @@ from node.sync.ports import (
 CACHED: Final = 3 * SECOND
 """A read this young is good enough for a session; strangers do not wait for it to age."""
 
+SERVED: Final = SECOND
+"""A read this young is good enough when a member opens a session with us. It may do so because it changed something at
+the registry, so this is what a new member or application waits for on the other nodes."""
+
 AT_ONCE: Final = SECOND // 4
 """Least time between two reads on behalf of strangers, so that a flood of them costs four reads a second."""
 
@@ -42,12 +46,15 @@ class ConfigSync:
         self._kernel = kernel
         self._running: dict[Followed, Task[None]] = {}
 
-    async def run(self, context: Followed, *, at_once: bool) -> None:
-        """Raises :class:`RegistryError` and what the owner failed with; the old member list stays then."""
+    async def run(self, context: Followed, max_age: int) -> None:
+        """Read the registry unless that was done within ``max_age`` ns.
+
+        Raises :class:`RegistryError` and what the owner failed with; the old member list stays then.
+        """
         running = self._running.get(context)
         if running is None:
             age = self._kernel.now - context.registry_read_at
-            if context.registry_read_at >= 0 and age < (AT_ONCE if at_once else CACHED):
+            if context.registry_read_at >= 0 and age < max_age:
                 return
             running = self._kernel.spawn(_read(self._kernel, context), "config sync")
             self._running[context] = running
@@ -84,5 +91,6 @@ async def _write(
     await Ask(UpdateContext(context.id, config, members, application))
     context.config = config
     if application is not None:
-        context.application_id = application.id
+        context.application_id, context.application = application.id, application
+        context.want("application")
     context.keys = await Ask(ReadKeys(context.id))

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from node.errors import NotAMember, UnknownContext
+from node.errors import CalimeroError, NotAMember, UnknownContext
 from node.events import Notice
 from node.primitives import ContextId, PublicKey
-from node.sync.config import ConfigSync
+from node.sync.config import AT_ONCE, CACHED, SERVED, ConfigSync
 from node.sync.events import Tell
 from node.sync.followed import Followed
 from node.sync.kernel import SECOND, Ask, Kernel
@@ -86,7 +86,14 @@ class Core:
 
     async def refresh_members(self, context: Followed, *, now: bool) -> None:
         """Read the registry if it was not read a moment ago (``now``: at once), then the keys."""
-        await self.config_sync.run(context, at_once=now)
+        await self.config_sync.run(context, AT_ONCE if now else CACHED)
+
+    async def glance_at_registry(self, context: Followed) -> None:
+        """Read the registry for a member that asks us something; nothing depends on it now."""
+        try:
+            await self.config_sync.run(context, SERVED)
+        except CalimeroError as error:
+            self.tell("context", "registry unreachable", context, reason=str(error))
 
     async def knows_member(self, context: Followed, identity: PublicKey) -> bool:
         """True if the identity is a member; a stranger makes the registry be read before he is refused."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from node.primitives import ZERO_ROOT, ApplicationId, ContextId, DeltaId, Hash, PublicKey
 from node.sync.kernel import Kernel, Signal, Task
-from node.sync.ports import Config, Heads, Identity, Keys
+from node.sync.ports import Application, Config, Heads, Identity, Keys
 from node.sync.wire import StateDelta
 
 MAX_SEALED: Final = 1024
@@ -68,6 +68,8 @@ class Followed:
         self.keys = Keys(frozenset(), (), {})
         self.config = Config()
         self.application_id = ApplicationId.zero()
+        self.application: Application | None = None
+        """As the registry names it; None: not read since the start."""
         self.heads = NO_HEADS
         self.wake = Signal(kernel)
         self.reasons: set[str] = set()

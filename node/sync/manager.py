@@ -27,6 +27,7 @@ from node.sync.events import (
     PeerGone,
     PeerSubscribed,
     PeerUnsubscribed,
+    RegistryChanged,
     StreamClosed,
     StreamOpened,
     SyncDone,
@@ -68,6 +69,7 @@ class SyncManager:
             ContextReady: self._on_ready,
             ContextGone: self._on_context_gone,
             KeysChanged: self._on_keys,
+            RegistryChanged: self._on_registry,
             SyncWanted: self._on_wanted,
             WhyWanted: self._on_why,
             Tick: lambda event: None,
@@ -200,6 +202,16 @@ class SyncManager:
         await self.core.read_heads(context)
         gossip.release(self.core, context)
         context.want("keys")
+
+    def _on_registry(self, event: RegistryChanged) -> None:
+        """A session with each member: opening it makes the member read the registry, whatever software it runs."""
+        context = self.core.contexts.get(event.context_id)
+        if context is None:
+            return
+        context.registry_read_at = -1
+        context.want("registry")
+        for peer in self.core.peers.candidates(context.id, self._kernel.now):
+            context.want("registry", peer)
 
     # wishes
 

@@ -81,6 +81,7 @@ async def _key_share(call: Call) -> None:
 
 
 async def _heads(call: Call) -> None:
+    call.core.kernel.spawn(call.core.glance_at_registry(call.context), "registry")
     heads = await call.core.read_heads(call.context)
     await call.answer(DagHeadsResponse(heads.heads, heads.root))
 

@@ -88,7 +88,7 @@ class JoinOpen(Request["ContextCreated"], frozen=True):
 
 
 class LeaveContext(Request["Left"], frozen=True):
-    """Delete the context here; the registry entry of own members is withdrawn where possible."""
+    """Delete the context here; its own members stay at the registry, as in the reference."""
 
     context_id: ContextId
 

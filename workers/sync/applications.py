@@ -17,14 +17,14 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from node.context import bundle
-from node.context.application import NO_VERSION, UNKNOWN_PACKAGE, bundle_id, module_id
+from node.context.application import NO_VERSION, UNKNOWN_PACKAGE, bundle_id, module_id, version_key
 from node.errors import ApplicationNotInstalled, BundleError, CompilationError, ContextError
 from node.runtime.limits import MAX_MODULE_SIZE
 from workers.blobs import BlobReader, BlobWriter, is_complete
 from workers.messages import runtime, sync
 from workers.messages.base import Done
 from workers.messages.records import ApplicationRecord, BlobRecord
-from workers.sync.lifecycle import Owners
+from workers.sync.local import Owners
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,17 @@ class Applications:
         record = _record(content, blob, wanted.source, wanted.metadata, None, None)
         if record.id != wanted.id:
             raise ContextError(f"application mismatch: expected {wanted.id}, got {record.id}")
+        await self._check_version(record)
         await self._inform(runtime.PutApplication(record))
         return record
+
+    async def _check_version(self, record: ApplicationRecord) -> None:
+        """A registry may bring a later version of a bundle, never an earlier one: other contexts use the row, too."""
+        known = (await self._owners.ask(runtime.GetApplication(record.id))).application
+        if known is not None and version_key(record.version) < version_key(known.version):
+            raise ContextError(
+                f"application {record.id} is here in version {known.version}; version {record.version} is older"
+            )
 
     async def _install(
         self, content: bytes, source: str, metadata: bytes, package: str | None, version: str | None

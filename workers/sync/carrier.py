@@ -224,7 +224,7 @@ class Carrier:
     async def _application_record(self, wanted: p.Application) -> ApplicationRecord:
         """The row that is here already knows more (package, version) than the registry."""
         known = (await self._owners.ask(r.GetApplication(wanted.id))).application
-        return known or ApplicationRecord(wanted.id, wanted.blob_id, wanted.size, wanted.source, wanted.metadata)
+        return known or wanted_record(wanted)
 
     # applications and blobs
 
@@ -268,10 +268,17 @@ class Carrier:
                 await asyncio.to_thread(chunk_file(self._blobs, chunk_id).unlink, missing_ok=True)
 
     async def _install(self, q: p.InstallApplication) -> None:
-        await self._install_blob(await self._application_record(q.application))
+        """A later version of a bundle replaces the row; until its blob is here the row in place stays."""
+        known = await self._application_record(q.application)
+        await self._install_blob(known if known.blob_id == q.application.blob_id else wanted_record(q.application))
 
 
 # -- between values and records
+
+
+def wanted_record(wanted: p.Application) -> ApplicationRecord:
+    """The row of an application of which no more is known than the registry says."""
+    return ApplicationRecord(wanted.id, wanted.blob_id, wanted.size, wanted.source, wanted.metadata)
 
 
 def heads_of(heads: Heads) -> p.Heads:

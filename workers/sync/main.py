@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -33,7 +34,10 @@ from workers.start import WorkerStart
 from workers.sync.applications import Applications
 from workers.sync.carrier import BLOB_PROTOCOL, NETWORK, Carrier, open_delta_of
 from workers.sync.lifecycle import Lifecycle, RegistryNames
+from workers.sync.local import Local
+from workers.sync.membership import Membership
 from workers.sync.owners import Owners
+from workers.sync.queued import QueuedGovernance, notice
 from workers.sync.registry import RelayerRegistry
 from workers.sync.relayer import Relayer
 from workers.sync.shell import Shell
@@ -53,7 +57,8 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 
 class SyncWorker:
-    """One node's sync worker. ``handlers`` is the table of requests; entries may be added before :meth:`run`."""
+    """One node's sync worker. ``handlers`` is the table of requests, ``notes`` that of notes; entries may be added
+    before :meth:`run`."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -69,7 +74,7 @@ class SyncWorker:
             s.ListSessions: self._sessions,
         }
         self.shell: Shell | None = None
-        self._notes: dict[type, Callable[[Any], e.Event | None]] = {
+        self.notes: dict[type, Callable[[Any], e.Event | None]] = {
             n.GossipReceived: self._gossip,
             n.PeerSubscribed: lambda note: self._topic_event(e.PeerSubscribed, note),
             n.PeerUnsubscribed: lambda note: self._topic_event(e.PeerUnsubscribed, note),
@@ -107,6 +112,13 @@ class SyncWorker:
     def sync_soon(self, context_id: ContextId) -> None:
         self._feed(e.SyncWanted(context_id))
 
+    def call_members(self, context_id: ContextId) -> None:
+        self._feed(e.RegistryChanged(context_id))
+
+    def governance_failed(self, context_id: ContextId, kind: str, reason: str) -> None:
+        """Tell the observers that a request of a guest was not carried out."""
+        self.peers.note(SERVER, notice(context_id, kind, reason, time.time_ns()))
+
     async def _follow_all(self) -> None:
         """Follow every context of this node; an owner that is still starting is asked again."""
         while True:
@@ -143,7 +155,7 @@ class SyncWorker:
     # -- notes
 
     def _on_note(self, peer: str, note: Note) -> None:
-        make = self._notes.get(type(note))
+        make = self.notes.get(type(note))
         event = make(note) if make is not None else None
         if event is not None:
             self._feed(event)
@@ -256,15 +268,21 @@ async def serve(worker: Worker) -> None:
     config = worker.start.config
     relayer = Relayer(config.context.config.signer.relayer.url)
     shell = SyncWorker(worker)
-    lifecycle = Lifecycle(shell.owners, shell, relayer, registry_names(config), os.urandom)
+    local = Local(shell.owners, os.urandom)
+    lifecycle = Lifecycle(local, shell, relayer, registry_names(config), os.urandom)
+    membership = Membership(local, shell, relayer, os.urandom)
+    queued = QueuedGovernance(local, lifecycle, membership, shell.governance_failed)
     applications = Applications(shell.owners, worker.start.blob_dir, shell.owners.inform)
-    shell.handlers |= lifecycle.handlers() | applications.handlers()
+    shell.handlers |= lifecycle.handlers() | membership.handlers() | applications.handlers()
+    shell.notes[r.GovernanceQueued] = queued.take
     carrier = Carrier(
         shell.peers, shell.owners, RelayerRegistry(relayer), worker.start.blob_dir, applications.install_blob
     )
+    governance = asyncio.create_task(queued.run())
     try:
         await shell.run(carrier, settings_of(config.sync))
     finally:
+        governance.cancel()
         await relayer.close()
 
 

@@ -7,7 +7,6 @@ because a registry restart must not fail a join; a refusal is final and carries 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -23,7 +22,7 @@ from node.context.requests import (
     read_application,
     read_members,
 )
-from node.errors import RegistryError
+from node.errors import RegistryError, RegistryUnreachable
 from node.primitives import ContextId, PrivateKey, PublicKey
 
 TIMEOUT: Final = 10.0
@@ -37,10 +36,11 @@ PAUSE: Final = 0.2
 
 
 class Relayer:
-    """Reads and writes of the config and proxy contracts through one relayer URL."""
+    """Reads and writes of the config and proxy contracts through one relayer URL. ``pause``: see ``PAUSE``."""
 
-    def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, url: str, client: httpx.AsyncClient | None = None, pause: float = PAUSE) -> None:
         self.url = url
+        self._pause = pause
         self._client = client or httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
 
     async def close(self) -> None:
@@ -77,6 +77,18 @@ class Relayer:
         args = {"context_id": str(context_id), "member_id": str(member)}
         return read_answer(int | None, await self.read(target, "fetch_nonce", args), "fetch_nonce")  # type: ignore[arg-type]
 
+    async def may(self, target: Target, context_id: ContextId, member: PublicKey, capability: str) -> bool:
+        """Whether a member holds a capability; True where the relayer cannot say, the contract decides then."""
+        args = {"context_id": str(context_id), "identities": [str(member)]}
+        try:
+            raw = await self.read(target, "privileges", args)
+            held = read_answer(dict[str, list[str]], raw, "privileges")
+        except RegistryUnreachable:
+            raise
+        except RegistryError:
+            return True
+        return capability in held.get(str(member), [])
+
     # -- writes
 
     async def mutate(self, target: Target, payload: bytes) -> None:
@@ -93,6 +105,8 @@ class Relayer:
         for _ in range(ATTEMPTS):
             try:
                 return await self.mutate(target, context_mutation(key, signer, nonce, context_id, kind, params))
+            except RegistryUnreachable:
+                raise
             except RegistryError:
                 fresh = await self._member_nonce(target, context_id, signer)
                 if fresh == nonce:
@@ -111,7 +125,7 @@ class Relayer:
         return nonce
 
     async def _post(self, body: bytes) -> bytes:
-        response = await _again(lambda: self._client.post(self.url, content=body, headers=_JSON), self.url)
+        response = await self._again(body)
         if response.is_success:
             return response.content
         text = response.text or "<empty>"
@@ -119,22 +133,22 @@ class Relayer:
             f"transport error: relayer response ({response.status_code} {response.reason_phrase}): {text}"
         )
 
+    async def _again(self, body: bytes) -> httpx.Response:
+        """Send, and send again with pauses while nobody answers."""
+        pause = self._pause
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._client.post(self.url, content=body, headers=_JSON)
+            except httpx.TransportError:
+                await asyncio.sleep(pause)
+                pause *= 2
+        try:
+            return await self._client.post(self.url, content=body, headers=_JSON)
+        except httpx.TransportError as error:
+            raise RegistryUnreachable(
+                f"the registry at {self.url} does not answer ({type(error).__name__}: {error}); "
+                "start the coordinator node or set context.config.signer.relayer.url"
+            ) from error
+
 
 _JSON: Final = {"content-type": "application/json"}
-
-
-async def _again(send: Callable[[], Awaitable[httpx.Response]], url: str) -> httpx.Response:
-    """Send, and send again with pauses while nobody answers."""
-    pause = PAUSE
-    for attempt in range(ATTEMPTS):
-        try:
-            return await send()
-        except httpx.TransportError as error:
-            if attempt == ATTEMPTS - 1:
-                raise RegistryError(
-                    f"the registry at {url} does not answer ({type(error).__name__}: {error}); "
-                    "start the coordinator node or set context.config.signer.relayer.url"
-                ) from error
-            await asyncio.sleep(pause)
-            pause *= 2
-    raise AssertionError("unreachable: the last attempt returns or raises")
