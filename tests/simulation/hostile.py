@@ -17,9 +17,15 @@ from tests.simulation.registry import CONTEXT
 from tests.simulation.station import Station
 
 _DELTA: Final = 2
+_HEADS: Final = 4
 _LACKING: Final = 67
 _TREE: Final = (64, 65, 66)
 _PAGE: Final = 8
+
+
+def is_answer(frame: bytes) -> bool:
+    """A message that carries state or history, not one of a handshake."""
+    return frame[0] == 1 and frame[9] in (_DELTA, _HEADS, _PAGE, _LACKING, *_TREE)
 
 
 def checkable(frame: bytes) -> tuple[int, int]:

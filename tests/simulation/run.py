@@ -206,7 +206,9 @@ class Run:
             station.disk.capacity = None
 
     def _tamper(self, sender: int, data: bytes) -> bytes:
-        if sender not in self.liars or len(data) < 40 or self.rng.random() < 0.5:
+        if sender not in self.liars or len(data) < 40:
+            return data
+        if self.rng.random() > (0.5 if hostile.is_answer(data) else 0.05):
             return data
         start, end = hostile.checkable(data)
         position = self.rng.randrange(start, end)
@@ -319,7 +321,7 @@ class Run:
                     extra[delta.id] = delta
         winners = self.oracle.winners(extra)
         keys = sorted({write.key for write in self.plan.writes} | {f"mark{s.number}" for s in self.stations})
-        keys += [f"last{s.number}" for s in self.stations] + ["hostile"]
+        keys += [f"last{s.number}" for s in self.stations] + ["hostile", "tie"]
         names = entries(keys)
         for station in members:
             for entity, name in names.items():
@@ -526,15 +528,20 @@ def _diverge(run: Run, fault: Fault) -> None:
         return
     if station.merge(action):
         run.oracle.unexplained(action)
-    if fault.amount > 0.8:
-        _tie(run, run.stations[fault.other], key, at)
+    _tie(run, station, run.stations[fault.other])
 
 
-def _tie(run: Run, station: Station, key: str, at: int) -> None:
-    """Another node's state has a value of the very time at which the key was removed here: the removal wins."""
-    if station.up and station.installed and station.here.state.initialised:
-        action = hostile.added(station, key, "tied", at)
-        if station.merge(action):
+def _tie(run: Run, station: Station, other: Station) -> None:
+    """A key is removed on one node at the very time at which another node sets it: the removal wins."""
+    if not (station.up and other.up and other.installed and other.here.state.initialised):
+        return
+    at = max(station.wall(), other.wall())
+    for where, action in (
+        (station, hostile.added(station, "tie", "short", at - 1)),
+        (station, hostile.removed("tie", at)),
+        (other, hostile.added(other, "tie", "tied", at)),
+    ):
+        if where.merge(action):
             run.oracle.unexplained(action)
 
 
@@ -555,6 +562,8 @@ def _registry(run: Run, fault: Fault, *, down: bool) -> None:
 def _uninstall(run: Run, fault: Fault) -> None:
     if fault.node != 0:
         run.stations[fault.node].installed = False
+        if fault.amount < 0.5:  # and it starts again without the application
+            run.time.later(SECOND // 3, lambda: _kill(run, replace(fault, lasts=0.5)))
 
 
 _FAULTS: dict[str, tuple[Act, Act | None]] = {
