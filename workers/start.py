@@ -35,13 +35,12 @@ __all__ = ["Control", "WorkerStart", "begin"]
 R = TypeVar("R", bound=Message)
 SUPERVISOR: Final = "supervisor"
 
-ORPHAN_GRACE: Final = 1.0
-"""Seconds that a worker has to end by itself when its supervisor is gone; afterwards the process exits at once."""
+ORPHAN_GRACE: Final = 0.7
+"""Seconds that a worker has to end by itself when its supervisor is gone; then SIGALRM ends it, whatever it does."""
 
 EXIT_GRACE: Final = 0.5
 """Seconds in which the last log lines may still leave a process that ends."""
 
-EXIT_ORPHAN: Final = 70
 EXIT_FAULT: Final = 1
 
 _log: Final = logging.getLogger(__name__)
@@ -131,7 +130,7 @@ class Control:
         self._beat = time.monotonic()
 
     def finish(self) -> None:
-        """Send what waits, then end the thread."""
+        """Send what waits, then end the thread and the life line."""
 
         def end() -> None:
             self._hub.flush(EXIT_GRACE)
@@ -139,6 +138,8 @@ class Control:
 
         self._hub.call_soon(end)
         self._thread.join(EXIT_GRACE * 2)
+        if not self._thread.is_alive():
+            self._hub.close()
 
     # -- inside, all in the control thread
 
@@ -181,13 +182,8 @@ class Control:
 
     def _orphaned(self, _: str, fault: Exception | None) -> None:
         """The supervisor died: its end of the channel closed."""
-        threading.Thread(target=_exit_soon, name="orphan", daemon=True).start()
+        signal.setitimer(signal.ITIMER_REAL, ORPHAN_GRACE)
         self._stopped(ORPHAN_GRACE / 2)
-
-
-def _exit_soon() -> None:
-    time.sleep(ORPHAN_GRACE)
-    os._exit(EXIT_ORPHAN)
 
 
 def begin(start: WorkerStart) -> Control:
@@ -195,6 +191,7 @@ def begin(start: WorkerStart) -> Control:
     _give_up_stdio()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     control = Control(start.control)

@@ -1,7 +1,7 @@
 """Bytes of messages, and exceptions as data.
 
 Encoding never fails for a declared message. Decoding refuses anything else with :class:`DecodeError`: a channel joins
-two processes of one node, so a bad frame is a bug and ends the channel.
+two processes of one node, so such bytes are a bug: the channel fails that one request, or counts a lost note.
 """
 
 from __future__ import annotations

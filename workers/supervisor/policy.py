@@ -23,8 +23,8 @@ MAX_RESTARTS: Final = 10
 MAX_START_RESTARTS: Final = 1
 """Restarts of a worker that was never ready: what fails twice at its start has a reason that a person must see."""
 
-READY_TIMEOUT: Final = 30.0
-"""Seconds from its start until a worker must be ready; a loaded machine needs a few."""
+READY_TIMEOUT: Final = 60.0
+"""Seconds from its start until a worker must be ready; a machine with more to do than cores was seen to need ten."""
 
 PING_INTERVAL: Final = 2.0
 SILENT_AFTER: Final = 10.0

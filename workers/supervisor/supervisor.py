@@ -157,6 +157,7 @@ class Supervisor:
     def _became_ready(self, slot: Slot, details: bytes) -> None:
         slot.details = details
         slot.restarts.was_ready = True
+        slot.heard = time.monotonic()
         slot.become("ready")
         _log.info("%s is ready after %.2f s", slot.name, time.monotonic() - slot.started)
         if self._state == "starting" and all(item.state == "ready" for item in self._slots.values()):
