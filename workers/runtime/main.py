@@ -98,7 +98,9 @@ def open_shards(start: WorkerStart) -> Shards:
     def open_shard(shard: int) -> Store:
         return RocksStore(shard_dir(start.data_dir, shard), shard, durability=durability, memory=memory)
 
-    return Shards(owned, open_shard)
+    shards = Shards(owned, open_shard, lambda shard: shard_dir(start.data_dir, shard).exists())
+    shards.store(owned[0])  # another process on this directory is noticed at the start, not at the first write
+    return shards
 
 
 def shard_dir(data_dir: Path, shard: int) -> Path:

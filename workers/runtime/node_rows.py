@@ -39,6 +39,7 @@ class NodeRows:
         self._shards = shards
         self._blob_dir = blob_dir
         self._random_bytes = random_bytes
+        shards.on_made = self._copy_to
 
     @property
     def _near(self) -> Store:
@@ -46,7 +47,21 @@ class NodeRows:
         return self._shards.store(self._shards.owned[0])
 
     def _write_everywhere(self, batch: Batch) -> None:
+        """To every shard that was made, so that another number of workers finds its copies too."""
+        self._near.commit(batch)
         for store in self._shards:
+            if store is not self._near:
+                store.commit(batch)
+
+    def _copy_to(self, shard: int, store: Store) -> None:
+        """Give a new shard the copies that every shard has."""
+        if shard == self._shards.owned[0]:
+            return
+        batch = Batch()
+        for column in (Column.APPLICATION, Column.BLOBS):
+            for key, value in self._near.scan(column):
+                batch.put(column, key, value)
+        if batch:
             store.commit(batch)
 
     # applications

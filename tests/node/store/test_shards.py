@@ -41,3 +41,19 @@ def test_shards_open_when_needed_and_close_together() -> None:
     shards.close()
     shards.store(1)
     assert opened == [1, 5, 1]
+
+
+def test_iterating_leaves_out_what_was_never_made() -> None:
+    made: set[int] = set()
+    opened: list[int] = []
+
+    def open_shard(shard: int) -> MemoryStore:
+        made.add(shard)
+        return MemoryStore()
+
+    shards = Shards([1, 3, 5], open_shard, made.__contains__)
+    shards.on_made = lambda shard, _: opened.append(shard)
+    assert list(shards) == []
+    store = shards.store(3)
+    assert list(shards) == [store]
+    assert opened == [3]

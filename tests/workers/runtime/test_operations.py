@@ -27,7 +27,7 @@ from node.runtime.call import Guest, GuestCall, Outcome
 from node.storage.action import Action
 from node.storage.keys import STATE_ENTRY, entry_key
 from tests.workers.runtime.nodes import CONFIG, CONTEXT, Peer
-from workers.messages import MESSAGES, Request
+from workers.messages import MESSAGES, Request, rows
 from workers.messages import runtime as m
 from workers.messages.control import Ping
 from workers.messages.records import BlobRecord, DeltaRecord
@@ -36,7 +36,8 @@ from workers.runtime.operations import OPERATIONS
 
 
 def test_every_request_of_the_table_has_a_handler() -> None:
-    ours = {kind for kind in MESSAGES.values() if kind.__module__ == m.__name__ and issubclass(kind, Request)}
+    modules = {m.__name__, rows.__name__}
+    ours = {kind for kind in MESSAGES.values() if kind.__module__ in modules and issubclass(kind, Request)}
     assert set(OPERATIONS) == ours
 
 
