@@ -57,14 +57,24 @@ class QueuedGovernance:
         except asyncio.QueueFull:
             self._failed(note.context_id, "governance", f"more than {MAX_QUEUED} requests of guests are waiting")
 
+    async def drained(self) -> None:
+        """Wait until everything that was taken is carried out."""
+        await self._queue.join()
+
     async def run(self) -> None:
         while True:
             note = await self._queue.get()
-            for proposal in note.proposals:
-                kind = "approve_proposal" if proposal.approval else "send_proposal"
-                await self._try(note, kind, self._propose(note, proposal))
-            for mutation in note.mutations:
-                await self._try(note, mutation.kind, self._mutate(note, mutation))
+            try:
+                await self._carry_out(note)
+            finally:
+                self._queue.task_done()
+
+    async def _carry_out(self, note: GovernanceQueued) -> None:
+        for proposal in note.proposals:
+            kind = "approve_proposal" if proposal.approval else "send_proposal"
+            await self._try(note, kind, self._propose(note, proposal))
+        for mutation in note.mutations:
+            await self._try(note, mutation.kind, self._mutate(note, mutation))
 
     async def _try(self, note: GovernanceQueued, kind: str, work: Awaitable[object]) -> None:
         try:
