@@ -12,16 +12,13 @@ import os
 import secrets
 import signal
 import socket
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from nacl.signing import SigningKey
-
+from calimero_tui.launch import init_node, supervisor_command, supervisor_environment
 from node.errors import Unreachable
-from node.primitives import to_base58
 
 READY_TIMEOUT: Final = 60.0
 """Seconds that all nodes together may take to start; a few are normal."""
@@ -32,20 +29,8 @@ STOP_TIMEOUT: Final = 15.0
 PORTS: Final = range(20_000, 32_000)
 """Where the demo's ports are chosen. An outgoing connection may take any port above, just before a node binds it."""
 
-CONTRACT: Final = "v0-6.config.calimero-context.testnet"
 LOG_LINES: Final = 5
 LOG_FILTER: Final = "info,httpx=warning,uvicorn=warning"
-_PEER_PREFIX: Final = b"\x00\x24\x08\x01\x12\x20"
-_KEY_PREFIX: Final = b"\x08\x01\x12\x40"
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The ports of one node; ``registry`` only on the coordinator."""
-
-    swarm: int
-    server: int
-    registry: int
 
 
 @dataclass(slots=True)
@@ -83,12 +68,12 @@ class Network:
 
         Raises :class:`Unreachable` with the end of the log of a node that does not start; then none is left running.
         """
-        configure(count, home)
+        settings = configure(count, home)
         report(f"starting {count} nodes")
         network = cls([])
         try:
-            for number in range(1, count + 1):
-                network.nodes.append(await _spawn(number, _node_home(home, number)))
+            for number, own in enumerate(settings, start=1):
+                network.nodes.append(await _spawn(number, node_home(home, number), own))
             async with asyncio.timeout(READY_TIMEOUT):
                 await asyncio.gather(*(_until_ready(node) for node in network.nodes))
         except TimeoutError as error:
@@ -112,26 +97,20 @@ class Network:
 # -- processes
 
 
-async def _spawn(number: int, home: Path) -> NodeProcess:
+async def _spawn(number: int, home: Path, settings: Mapping[str, str]) -> NodeProcess:
     ours, theirs = socket.socketpair()
+    command = supervisor_command(home, settings, "--status-fd", str(theirs.fileno()), "--tethered")
     with theirs, (home / "node.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "workers.supervisor", "--home", str(home),
-            "--status-fd", str(theirs.fileno()), "--tethered",
-            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-            pass_fds=[theirs.fileno()], start_new_session=True, cwd=_root(), env=_environment(),
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()],
+            start_new_session=True, env=_environment(),
         )  # fmt: skip
     return NodeProcess(number, home, "", process, ours)
 
 
-def _root() -> Path:
-    """The directory that the packages are imported from; children must see the same ones."""
-    return Path(__file__).resolve().parents[2]
-
-
 def _environment() -> dict[str, str]:
     """Without the user's own CALIMERO_ settings, which are meant for another node."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CALIMERO_")}
+    return {name: value for name, value in supervisor_environment().items() if not name.startswith("CALIMERO_")}
 
 
 async def _until_ready(node: NodeProcess) -> None:
@@ -188,100 +167,37 @@ def _describe(nodes: Sequence[NodeProcess]) -> str:
 # -- configuration
 
 
-def configure(count: int, home: Path) -> None:
-    """Write the configurations of nodes that have none. Ports are chosen anew at every start."""
-    ports = [Ports(*_free_ports(3)) for _ in range(count)]
-    relayer = f"http://127.0.0.1:{ports[0].registry}"
+def configure(count: int, home: Path) -> list[dict[str, str]]:
+    """Make the nodes that are not there yet; the settings of this run. Ports are chosen anew at every start."""
+    ports = _free_ports(3 * count)
+    relayer = f"http://127.0.0.1:{ports[2]}"
     known: list[str] = []
-    for number, own in enumerate(ports, start=1):
-        folder = _node_home(home, number)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seed = _seed(folder)
-        _write(folder / "config.toml", _config(seed, own, relayer, known, coordinator=number == 1))
-        known.append(f"/ip4/127.0.0.1/tcp/{own.swarm}/p2p/{_peer_id(seed)}")
+    settings = []
+    for number in range(1, count + 1):
+        swarm, server, registry = ports[3 * number - 3 : 3 * number]
+        made = init_node(node_home(home, number), {"boot_network": "none", "mdns": False, "relayer_url": relayer})
+        settings.append(_settings(swarm, server, registry, relayer, known, coordinator=number == 1))
+        known.append(f"/ip4/127.0.0.1/tcp/{swarm}/p2p/{made['peer_id']}")
+    return settings
 
 
-def _node_home(home: Path, number: int) -> Path:
+def node_home(home: Path, number: int) -> Path:
+    """The directory of one node of the network."""
     return home / f"node{number}"
 
 
-def _seed(folder: Path) -> bytes:
-    """The node key's seed, made once; the peer id stays the same when the demo is resumed."""
-    file = folder / "node.key"
-    if not file.exists():
-        _write(file, secrets.token_bytes(32).hex())
-    return bytes.fromhex(file.read_text())
-
-
-def _write(file: Path, text: str) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as sink:
-        sink.write(text)
-
-
-def _public(seed: bytes) -> bytes:
-    return bytes(SigningKey(seed).verify_key)
-
-
-def _peer_id(seed: bytes) -> str:
-    return to_base58(_PEER_PREFIX + _public(seed))
-
-
-def _config(seed: bytes, ports: Ports, relayer: str, known: Sequence[str], *, coordinator: bool) -> str:
-    keypair = to_base58(_KEY_PREFIX + seed + _public(seed))
-    return f"""[identity]
-peer_id = "{_peer_id(seed)}"
-keypair = "{keypair}"
-
-[swarm]
-listen = ["/ip4/127.0.0.1/tcp/{ports.swarm}"]
-
-[server]
-listen = ["/ip4/127.0.0.1/tcp/{ports.server}"]
-
-[server.admin]
-enabled = true
-
-[server.jsonrpc]
-enabled = true
-
-[server.websocket]
-enabled = true
-
-[server.sse]
-enabled = true
-
-[bootstrap]
-nodes = {json.dumps(list(known))}
-
-[discovery]
-mdns = false
-
-[sync]
-timeout_ms = 30000
-interval_ms = 5000
-frequency_ms = 10000
-
-[datastore]
-path = "data"
-
-[blobstore]
-path = "blobs"
-
-[context.config.near]
-signer = "relayer"
-network = "testnet"
-contract_id = "{CONTRACT}"
-
-[context.config.signer.relayer]
-url = "{relayer}"
-
-[registry]
-enabled = {json.dumps(coordinator)}
-listen = "/ip4/127.0.0.1/tcp/{ports.registry}"
-
-[log]
-filter = "{os.environ.get("CALIMERO_LOG", LOG_FILTER)}"
-"""
+def _settings(
+    swarm: int, server: int, registry: int, relayer: str, known: Sequence[str], *, coordinator: bool
+) -> dict[str, str]:
+    return {
+        "swarm.listen": f"/ip4/127.0.0.1/tcp/{swarm}",
+        "server.listen": f"/ip4/127.0.0.1/tcp/{server}",
+        "bootstrap.nodes": ",".join(known),
+        "context.config.signer.relayer.url": relayer,
+        "registry.enabled": json.dumps(coordinator),
+        "registry.listen": f"/ip4/127.0.0.1/tcp/{registry}",
+        "log.filter": os.environ.get("CALIMERO_LOG", LOG_FILTER),
+    }
 
 
 def _free_ports(count: int) -> list[int]:
