@@ -73,7 +73,7 @@ def test_three_nodes_agree_and_a_kept_demo_goes_on(tmp_path: Path) -> None:
     with _demo(tmp_path / "kept") as process:
         first = _result(process)
     _assert_converged(first)
-    assert first["events_received"] >= NODES * 300
+    assert first["events_received"] >= first["calls"]
     assert first["propagation_ms"]["p50"] > 0
     with _demo(tmp_path / "kept") as process:
         second = _result(process)

@@ -143,6 +143,7 @@ def test_ready_modules_are_bounded(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_fails_no_call(tmp_path: Path) -> None:
     guest = WasmGuest(tmp_path)
+    assert guest.run(call(wasm(method("first", "nop")), "first")).error is None  # the guest's thread has it open now
     guest._modules._disk._cache.close()
     for path in tmp_path.iterdir():
         path.unlink()
