@@ -28,9 +28,9 @@ from node.sync.ports import (
 CACHED: Final = 3 * SECOND
 """A read this young is good enough for a session; strangers do not wait for it to age."""
 
-SERVED: Final = SECOND
-"""A read this young is good enough when a member opens a session with us. It may do so because it changed something at
-the registry, so this is what a new member or application waits for on the other nodes."""
+SERVED: Final = SECOND // 2
+"""Least time between two reads on behalf of members that open sessions with us. A member may do so because it changed
+something at the registry, so this is what a new member or application waits for on the other nodes."""
 
 AT_ONCE: Final = SECOND // 4
 """Least time between two reads on behalf of strangers, so that a flood of them costs four reads a second."""

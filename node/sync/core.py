@@ -14,7 +14,7 @@ from node.primitives import ContextId, PublicKey
 from node.sync.config import AT_ONCE, CACHED, SERVED, ConfigSync
 from node.sync.events import Tell
 from node.sync.followed import Followed
-from node.sync.kernel import SECOND, Ask, Kernel
+from node.sync.kernel import SECOND, Ask, Kernel, Sleep
 from node.sync.peers import PeerBook
 from node.sync.ports import Applied, GetHeads, Heads, Identity, ReadKeys, Snapshot
 from node.sync.report import Field, Report
@@ -89,11 +89,25 @@ class Core:
         await self.config_sync.run(context, AT_ONCE if now else CACHED)
 
     async def glance_at_registry(self, context: Followed) -> None:
-        """Read the registry for a member that asks us something; nothing depends on it now."""
+        """Read the registry because a member asks us something: it may have changed it. Nothing waits for this."""
+        context.glance_wanted_at = self.kernel.now
+        if context.glancing:
+            return
+        context.glancing = True
         try:
-            await self.config_sync.run(context, SERVED)
+            await self._glance(context)
         except CalimeroError as error:
             self.tell("context", "registry unreachable", context, reason=str(error))
+        finally:
+            context.glancing = False
+
+    async def _glance(self, context: Followed) -> None:
+        """Until a read began after the last wish, with pauses between reads."""
+        while context.registry_read_at < context.glance_wanted_at:
+            pause = context.registry_read_at + SERVED - self.kernel.now
+            if context.registry_read_at >= 0 and pause > 0:
+                await Sleep(pause)
+            await self.config_sync.run(context, 0)
 
     async def knows_member(self, context: Followed, identity: PublicKey) -> bool:
         """True if the identity is a member; a stranger makes the registry be read before he is refused."""

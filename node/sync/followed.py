@@ -87,6 +87,8 @@ class Followed:
         self.agreements: dict[str, Agreement] = {}
         self.trails: OrderedDict[DeltaId, list[Asked]] = OrderedDict()
         self.registry_read_at = -1
+        self.glance_wanted_at = 0
+        self.glancing = False
         self.retry = 0
         """Rounds in a row that left something pending; sets the pause before the next."""
         self.counters = Counters()

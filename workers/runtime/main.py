@@ -48,7 +48,7 @@ def serve(worker: Worker, start: WorkerStart) -> None:
     def tell(peer: str, note: Note) -> bool:
         return bool(outbox) and outbox[0].note(peer, note)
 
-    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of)
+    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of, prepare=guest.prepare)
     runtime = RuntimeWorker(shards, guest, start.blob_dir, ports, OPERATIONS)
     try:
         hub = worker.open(runtime.handle, ignore)

@@ -121,6 +121,7 @@ def upgrade_context(worker: RuntimeWorker, op: m.UpgradeContext) -> Heads:
     delta = owner.upgrade(op.application.id, runnable, op.executor, op.migrate)
     if delta is not None:
         worker.ports.tell("sync", m.DeltaCommitted(op.context_id, convert.delta_record(delta, op.executor)))
+    worker.prepare(op.application.id)
     return convert.heads_record(owner.heads())
 
 
@@ -373,6 +374,7 @@ def inspect_state(worker: RuntimeWorker, op: m.InspectState) -> m.StatePage:
 @serves(m.PutApplication)
 def put_application(worker: RuntimeWorker, op: m.PutApplication) -> Done:
     _install(worker, op.application)
+    worker.prepare(op.application.id)
     worker.retry(now=True)
     return DONE
 

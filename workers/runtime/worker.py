@@ -22,7 +22,7 @@ from node.context.owner.host import Host
 from node.context.owner.owner import ContextOwner
 from node.errors import CalimeroError, StorageError, WorkerError
 from node.events import Notice, StateMutation, event_to_json
-from node.primitives import BlobId, ContextId, PublicKey
+from node.primitives import ApplicationId, BlobId, ContextId, Hash, PublicKey
 from node.runtime.call import Guest, Services, XCall
 from node.storage.hlc import HybridClock, clock_id
 from node.store.base import Store
@@ -67,6 +67,8 @@ class Ports:
     random_bytes: Callable[[int], bytes]
     unpack: Callable[[bytes], bytes]
     announce: Callable[[BlobId, ContextId], bool] = field(default=lambda blob_id, context_id: False)
+    prepare: Callable[[Hash, Callable[[], bytes]], None] = field(default=lambda module, bytecode: None)
+    """Compiles a module before it is called; raises :class:`FunctionCallError` for one that cannot run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,20 @@ class RuntimeWorker:
     def _later(self, context_id: ContextId) -> None:
         self._busy[context_id] = None
         self.on_work()
+
+    def prepare(self, application_id: ApplicationId) -> None:
+        """Compile what contexts here will run next, so that no call waits for it. One that cannot run is told by its
+        first call."""
+        if all(owner.state.meta.application_id != application_id for owner in self.contexts.loaded()):
+            return
+        runnable = self.applications(application_id)
+        if runnable is None:
+            return
+        try:
+            self.ports.prepare(runnable.module, runnable.bytecode)
+        except CalimeroError as error:
+            self.counts["modules not prepared"] += 1
+            _log.warning("application %s cannot run on this node: %s", application_id, error)
 
     # calls
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import base58
+import msgspec
 
 from node.config.model import (
     BlobStore,
@@ -38,15 +39,17 @@ from node.primitives import ApplicationId, ContextId, Hash, PrivateKey, PublicKe
 from tests.workers.runtime.nodes import WASM
 from workers.channels.asyncio_ import Channel, Peers
 from workers.channels.link import socket_pair
+from workers.channels.peers import parse_peer
 from workers.messages import Message, Note, Request
 from workers.messages import network as n
 from workers.messages import runtime as r
 from workers.messages import sync as s
-from workers.messages.control import Ready, Stop
+from workers.messages.control import Attach, Ready, Stop
 from workers.start import WorkerStart
 
 R = TypeVar("R", bound=Message)
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
+LINKS = {"sync": ("runtime[0]", "network"), "runtime[0]": ("sync",), "network": ("sync",)}
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -94,6 +97,11 @@ class Worker:
         else:
             self.log.append(note)
 
+    def attach(self, peer: str, sock: socket.socket) -> None:
+        """Hand the worker a new channel."""
+        self.control._core.note(Attach(*parse_peer(peer)), sock)
+        self.control._flush()
+
     async def stop(self) -> None:
         if self.process.is_alive():
             self.control.note(Stop(2.0))
@@ -138,6 +146,25 @@ class Node:
     @property
     def address(self) -> str:
         return f"{self.listen[0]}/p2p/{self.peer}"
+
+    async def kill(self, role: str) -> None:
+        """As by the kernel, without a word."""
+        worker = self.workers[role]
+        worker.process.kill()
+        await asyncio.to_thread(worker.process.join, 5)
+        worker.control.close()
+
+    async def revive(self, role: str) -> None:
+        """What the supervisor does after a worker's death: a new process, and new channels for those that it has."""
+        linked = [peer for peer in LINKS[role] if self.workers[peer].process.is_alive()]
+        ends: dict[str, socket.socket] = {}
+        for peer in linked:
+            ends[peer], theirs = socket_pair()
+            self.workers[peer].attach(role, theirs)
+        ours, ends["server"] = socket_pair()
+        self.workers[role] = Worker(role.partition("[")[0], self.home, self.config, ends)
+        self.peers.attach(role, ours)
+        await asyncio.wait_for(self.workers[role].ready, 15)
 
     async def stop(self) -> None:
         for role in ("sync", "network", "runtime[0]"):
@@ -190,11 +217,33 @@ class Node:
         return [line for worker in self.workers.values() for line in worker.log]
 
 
+class Coordinator:
+    """The registry process; it comes back at the address that it had."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._listen = LOOPBACK
+        self._worker: Worker | None = None
+
+    async def start(self) -> str:
+        config = msgspec.structs.replace(
+            config_of(0, "http://unused"), registry=Registry(enabled=True, listen=self._listen)
+        )
+        self._worker = Worker("registry", self.home, config, {})
+        url = str((await asyncio.wait_for(self._worker.ready, 15))["listen"][0])
+        self._listen = f"/ip4/127.0.0.1/tcp/{url.rpartition(':')[2]}"
+        return url
+
+    async def stop(self) -> None:
+        if self._worker is not None:
+            await self._worker.stop()
+
+
 @asynccontextmanager
-async def cluster(home: Path, count: int) -> AsyncIterator[list[Node]]:
+async def cluster(home: Path, count: int, registry: Coordinator | None = None) -> AsyncIterator[list[Node]]:
     """Nodes that know each other's addresses, and one registry."""
-    registry = Worker("registry", home / "registry", config_of(0, "http://unused", registry=True), {})
-    url = (await asyncio.wait_for(registry.ready, 15))["listen"][0]
+    registry = registry or Coordinator(home / "registry")
+    url = await registry.start()
     nodes = [Node(number, home / f"node{number}", config_of(number, url)) for number in range(1, count + 1)]
     try:
         await asyncio.gather(*(node.start() for node in nodes))
