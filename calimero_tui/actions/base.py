@@ -40,6 +40,7 @@ class Source(StrEnum):
     PEERS = "peers"
     BLOBS = "blobs"
     FILES = "files"
+    ACTIONS = "actions"
 
 
 class Missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ class AppEvent:
     handler: str | None
 
 
-async def watch(url: str, context_ids: Sequence[str], *, ready: asyncio.Event | None = None) -> AsyncIterator[Event]:
+async def watch(url: str, context_ids: Sequence[str], *, ready: asyncio.Event | None = None) -> AsyncGenerator[Event, None]:
     """Events of the contexts, for ever; ``ready`` is set whenever the subscription stands."""
     address = url.replace("http", "ws", 1).rstrip("/") + "/ws"
     pause = PAUSE
