@@ -9,7 +9,7 @@ from typing import Final
 from node.primitives import ZERO_ROOT, ApplicationId, ContextId, DeltaId, Hash, PublicKey
 from node.sync.kernel import Kernel, Signal, Task
 from node.sync.ports import Application, Config, Heads, Identity, Keys
-from node.sync.wire import StateDelta
+from node.sync.wire import HashHeartbeat, StateDelta
 
 MAX_SEALED: Final = 1024
 """Deltas per context that wait for a key or a member list; past this the oldest is dropped, counted, and its id is
@@ -95,6 +95,8 @@ class Followed:
         self.heartbeat_at = 0
         self.beat_soon = False
         """A heartbeat was wanted within the gap; the context's loop sends it."""
+        self.beats: dict[str, HashHeartbeat] = {}
+        """The newest heartbeat of each peer that was not compared yet."""
         self.quiet_at = 0
         """When the state counts as quiet after changes whose roots differed from their authors'; 0: they agreed."""
         self.unquiet_since = 0

@@ -125,12 +125,29 @@ def _enqueue(context: Followed, delta: StateDelta, source: str) -> None:
 
 
 def _on_heartbeat(core: Core, context: Followed, beat: HashHeartbeat, source: str) -> None:
-    """A heartbeat may start work that is bounded and verified, and not more than once per gap and peer."""
+    """A heartbeat may start work that is bounded and verified, and not more than once per gap and peer.
+
+    One that comes too soon is not forgotten: it may be the last for half a minute, and the only one to tell of a
+    difference.
+    """
     standing = core.peers.standing(context.id, source)
-    if context.agreed(source, beat.root_hash, core.kernel.now):
-        return
-    if standing.heartbeat_at and core.kernel.now - standing.heartbeat_at < HEARTBEAT_GAP:
-        context.counters.add("heartbeats ignored")
+    context.beats[source] = beat
+    if standing.beat_waits:
+        context.counters.add("heartbeats postponed")
+    elif standing.heartbeat_at and core.kernel.now - standing.heartbeat_at < HEARTBEAT_GAP:
+        standing.beat_waits = True
+        core.kernel.at(standing.heartbeat_at + HEARTBEAT_GAP, lambda: _judge_beat(core, context, source))
+    else:
+        _judge_beat(core, context, source)
+
+
+def _judge_beat(core: Core, context: Followed, source: str) -> None:
+    """Compare with the newest heartbeat of a peer, unless the context was left or both agreed meanwhile."""
+    standing = core.peers.standing(context.id, source)
+    standing.beat_waits = False
+    beat = context.beats.pop(source, None)
+    followed = core.contexts.get(context.id) is context
+    if beat is None or not followed or context.agreed(source, beat.root_hash, core.kernel.now):
         return
     standing.heartbeat_at = core.kernel.now
     core.kernel.spawn(_compare(core, context, beat, source), "heartbeat")

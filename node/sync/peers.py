@@ -39,6 +39,8 @@ class Standing:
     """What the last session with the peer came to."""
     heartbeat_at: int = 0
     """When a heartbeat of the peer last started work here."""
+    beat_waits: bool = False
+    """A later heartbeat of the peer waits for the gap to pass; only the newest one counts."""
 
 
 class PeerBook:
