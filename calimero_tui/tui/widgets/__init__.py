@@ -1,0 +1,1 @@
+"""Small widgets with messages of their own; they know view models, never the network."""
