@@ -1,4 +1,8 @@
-"""Request bodies and their limits, with the texts of core 0.10.0: crates/server/primitives/src/validation.rs."""
+"""Request bodies: their shapes and limits, with the texts of core 0.10.0: crates/server/primitives/src/validation.rs.
+
+A shape says which JSON is a body at all; the limits are one table of field names, since the reference gives a field the
+same limit wherever it occurs.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from node.api import serde
 from node.api.errors import BadRequest
 from node.primitives import ApplicationId, ContextId, Hash, Id32, PublicKey
 
 MAX_JSON_BODY: Final = 2 << 20
 """Bytes of a JSON body, as in the reference."""
-
-MAX_JSON_DEPTH: Final = 128
-"""Levels of nesting; the reference's parser stops there too."""
 
 MAX_METADATA: Final = 65_536
 MAX_INIT_PARAMS: Final = 1 << 20
@@ -22,13 +24,15 @@ MAX_CAPABILITIES: Final = 100
 MAX_OFFSET: Final = 1_000_000
 MAX_PAGE: Final = 1000
 MAX_METHOD: Final = 256
-MAX_ALIAS: Final = 50
 MAX_SUBSTITUTES: Final = 100
-MAX_PROTOCOL: Final = 64
-MAX_URL: Final = 2048
-MAX_PATH: Final = 4096
 
+MAX_ALIAS: Final = 50
+"""Bytes of an alias, the width of its key in the store."""
+
+_MAX_U64: Final = (1 << 64) - 1
 ByteList = list[Annotated[int, msgspec.Meta(ge=0, le=255)]]
+U128 = Annotated[int, msgspec.Meta(ge=0)]
+U32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel"):
@@ -80,8 +84,15 @@ class InviteOpen(Body, frozen=True):
 
 
 class JoinOpen(Body, frozen=True):
+    """``invitation`` is passed on as it was handed out; one client leaves it wrapped in ``data``."""
+
     invitation: dict[str, Any]
     new_member_public_key: PublicKey
+
+
+class InviteSpecialized(Body, frozen=True):
+    context_id: ContextId
+    inviter_id: PublicKey | None = None
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -89,6 +100,10 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     capabilities: list[tuple[PublicKey, str]]
     signer_id: PublicKey
+
+
+CapabilityPairs = list[tuple[PublicKey, str]]
+"""What two published clients send in place of :class:`Capabilities`."""
 
 
 class Page(Body, frozen=True):
@@ -100,14 +115,74 @@ class ContextValue(Body, frozen=True):
     key: str
 
 
+# -- proposals; the reference refuses unknown members here
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A snake_case object without other members."""
+
+
+class ExternalFunctionCall(Strict, frozen=True):
+    receiver_id: str
+    method_name: str
+    args: str
+    deposit: U128
+
+
+class Transfer(Strict, frozen=True):
+    receiver_id: str
+    amount: U128
+
+
+class SetNumApprovals(Strict, frozen=True):
+    num_approvals: U32
+
+
+class SetActiveProposalsLimit(Strict, frozen=True):
+    active_proposals_limit: U32
+
+
+class SetContextValue(Strict, frozen=True):
+    key: ByteList
+    value: ByteList
+
+
+class DeleteProposal(Strict, frozen=True):
+    proposal_id: Hash
+
+
+ACTIONS: Final[dict[str, type[Strict]]] = {
+    kind.__name__: kind
+    for kind in (
+        ExternalFunctionCall, Transfer, SetNumApprovals, SetActiveProposalsLimit, SetContextValue, DeleteProposal,
+    )
+}  # fmt: skip
+
+
+class ProposalAction(Strict, frozen=True):
+    """``params`` have the form that ``scope`` names."""
+
+    scope: str
+    params: dict[str, Any]
+
+
+class ProposalBody(Strict, frozen=True):
+    id: Hash
+    author_id: PublicKey
+    actions: list[ProposalAction]
+
+
 class NewProposal(Body, frozen=True):
     signer_id: PublicKey
-    proposal: dict[str, Any]
+    proposal: ProposalBody
 
 
 class Approve(Body, frozen=True):
     signer_id: PublicKey
     proposal_id: Hash
+
+
+# -- aliases
 
 
 class AliasOfContext(Body, frozen=True):
@@ -125,6 +200,23 @@ class AliasOfIdentity(Body, frozen=True):
     identity: PublicKey
 
 
+# -- trusted hardware
+
+
+class Attest(Body, frozen=True):
+    nonce: str
+    application_id: ApplicationId | None = None
+
+
+class VerifyQuote(Body, frozen=True):
+    quote_b64: str = msgspec.field(name="quoteB64")
+    nonce: str
+    expected_application_hash: str | None = None
+
+
+# -- ours
+
+
 class AddPeer(Body, frozen=True):
     address: str
 
@@ -135,85 +227,109 @@ Model = TypeVar("Model")
 def from_text(kind: type[Any], value: object) -> object:
     """Ids in JSON are base58 texts."""
     if isinstance(value, str) and issubclass(kind, Id32):
-        return kind.parse(value)
-    raise ValueError("expected a base58 text")
+        try:
+            return kind.parse(value)
+        except ValueError as error:
+            raise ValueError(serde.id_error(value)) from error
+    raise ValueError("invalid type: expected a base58 encoded hash")
 
 
-def read_body(model: type[Model], raw: bytes) -> Model:
-    """A validated body. Raises :class:`BadRequest` with the reference's prefix and the place of the mistake."""
-    check_depth(raw)
-    try:
-        found = msgspec.json.decode(raw, type=model, dec_hook=from_text)
-    except msgspec.ValidationError as error:
-        raise BadRequest(
-            f"Invalid JSON data: Failed to deserialize the JSON body into the target type: {error}"
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"JSON syntax error: Failed to parse the request body as JSON: {error}") from error
+def convert(model: type[Model], value: object) -> Model:
+    """A parsed JSON value as a model, within its limits.
+
+    Raises :class:`msgspec.ValidationError` for a wrong shape, :class:`BadRequest` for a broken limit.
+    """
+    found = msgspec.convert(value, type=model, dec_hook=from_text)
     check(found)
     return found
 
 
-def check_depth(raw: bytes) -> None:
-    """Refuse deep nesting before a parser descends into it."""
-    depth = deepest = 0
-    in_text = escaped = False
-    if raw.count(b"[") + raw.count(b"{") <= MAX_JSON_DEPTH:
-        return
-    for byte in raw:
-        if in_text:
-            escaped, in_text = (byte == 0x5C and not escaped), not (byte == 0x22 and not escaped)
-        elif byte == 0x22:
-            in_text = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    if deepest > MAX_JSON_DEPTH:
-        raise BadRequest(f"JSON syntax error: recursion limit exceeded: more than {MAX_JSON_DEPTH} levels")
+# -- limits
 
-
-_TEXTS: Final[dict[str, int]] = {
-    "protocol": MAX_PROTOCOL, "url": MAX_URL, "path": MAX_PATH, "package": 128, "version": 64,
-    "migrate_method": MAX_METHOD, "key": 1024,
+TEXTS: Final[dict[str, int]] = {
+    "protocol": 64, "url": 2048, "path": 4096, "package": 128, "version": 64, "migrate_method": MAX_METHOD, "key": 1024,
+    "quote_b64": 65_536,
 }  # fmt: skip
-_NEEDED: Final = frozenset({"protocol", "key", "url", "path"})
-_LISTS: Final[dict[str, int]] = {"metadata": MAX_METADATA, "initialization_params": MAX_INIT_PARAMS}
-_NUMBERS: Final[dict[str, tuple[int, int]]] = {
+"""Most UTF-8 bytes of a text."""
+
+NEEDED: Final = frozenset({"protocol", "key", "url", "path", "migrate_method"})
+"""Texts that must not be empty."""
+
+HEX: Final = frozenset({"nonce", "expected_application_hash"})
+HEX_LENGTH: Final = 64
+"""Characters of a text that stands for 32 bytes."""
+
+LISTS: Final[dict[str, int]] = {"metadata": MAX_METADATA, "initialization_params": MAX_INIT_PARAMS}
+NUMBERS: Final[dict[str, tuple[int, int]]] = {
     "offset": (0, MAX_OFFSET), "limit": (1, MAX_PAGE), "valid_for_blocks": (0, MAX_VALID_BLOCKS),
 }  # fmt: skip
 
 
 def check(body: object) -> None:
     """Raise :class:`BadRequest` with every broken limit of a body."""
-    problems = [
-        text for name in getattr(body, "__struct_fields__", ()) for text in _problems(name, getattr(body, name))
-    ]
+    fields = getattr(body, "__struct_fields__", ())
+    problems = [text for name in fields for text in _problems(name, getattr(body, name))]
     if problems:
         raise BadRequest(problems[0] if len(problems) == 1 else f"Validation errors: {'; '.join(problems)}")
+    if isinstance(body, NewProposal):
+        _check_actions(body.proposal.actions)
+
+
+def _check_actions(actions: list[ProposalAction]) -> None:
+    for number, action in enumerate(actions):
+        kind = ACTIONS.get(action.scope)
+        if kind is None:
+            wanted = ", ".join(f"`{name}`" for name in ACTIONS)
+            raise BadRequest(f"proposal.actions[{number}]: unknown variant `{action.scope}`, expected one of {wanted}")
+        try:
+            msgspec.convert(action.params, type=kind, dec_hook=from_text)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"proposal.actions[{number}].params: {serde.describe(error)}") from error
 
 
 def _problems(name: str, value: object) -> list[str]:
-    if isinstance(value, str) and name in _TEXTS:
-        return _text_problems(name, value)
-    if isinstance(value, list) and name in _LISTS and len(value) > _LISTS[name]:
-        return [f"Field '{name}' exceeds maximum size of {_LISTS[name]} bytes (got {len(value)})"]
-    if isinstance(value, list) and name == "capabilities" and len(value) > MAX_CAPABILITIES:
-        return [f"Field 'capabilities' contains too many items: {len(value)} (max {MAX_CAPABILITIES})"]
-    if isinstance(value, int) and name in _NUMBERS:
-        low, high = _NUMBERS[name]
-        if value > high:
-            return [f"Field '{name}' value {value} exceeds maximum of {high}"]
-        if value < low:
-            return [f"Field '{name}' value {value} is below minimum of {low}"]
+    if isinstance(value, str):
+        return _hex_problems(name, value) if name in HEX else _text_problems(name, value)
+    if isinstance(value, list):
+        return _list_problems(name, len(value))
+    if isinstance(value, int) and name in NUMBERS:
+        return _number_problems(name, value)
     return []
 
 
 def _text_problems(name: str, value: str) -> list[str]:
-    size, limit = len(value.encode(errors="surrogatepass")), _TEXTS[name]
-    if not value and name in _NEEDED:
+    if name not in TEXTS:
+        return []
+    size, limit = len(value.encode()), TEXTS[name]
+    if not value and name in NEEDED:
         return [f"Field '{name}' is required but was empty"]
     if size > limit:
         return [f"Field '{name}' exceeds maximum length of {limit} characters (got {size})"]
+    return []
+
+
+def _hex_problems(name: str, value: str) -> list[str]:
+    if len(value) != HEX_LENGTH:
+        return [f"Field '{name}' must be exactly {HEX_LENGTH} characters (got {len(value.encode())})"]
+    if not all(character in "0123456789abcdefABCDEF" for character in value):
+        return [f"Field '{name}' contains invalid hex encoding: contains non-hexadecimal characters"]
+    return []
+
+
+def _list_problems(name: str, size: int) -> list[str]:
+    if name in LISTS and size > LISTS[name]:
+        return [f"Field '{name}' exceeds maximum size of {LISTS[name]} bytes (got {size})"]
+    if name == "capabilities" and size > MAX_CAPABILITIES:
+        return [f"Field 'capabilities' contains too many items: {size} (max {MAX_CAPABILITIES})"]
+    return []
+
+
+def _number_problems(name: str, value: int) -> list[str]:
+    low, high = NUMBERS[name]
+    if not 0 <= value <= _MAX_U64:
+        return [f"{name}: invalid value: integer `{value}`, expected usize"]
+    if value > high:
+        return [f"Field '{name}' value {value} exceeds maximum of {high}"]
+    if value < low:
+        return [f"Field '{name}' value {value} is below minimum of {low}"]
     return []

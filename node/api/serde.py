@@ -93,8 +93,7 @@ def id_error(text: str) -> str:
     number, too_small = 0, "buffer provided to decode base58 encoded string into was too small"
     if len(text) > MAX_ID_TEXT:
         return too_small
-    position = 0
-    for character in text:
+    for position, character in enumerate(text):
         if not character.isascii():
             return f"provided string contained non-ascii character starting at byte {position}"
         digit = base58.BITCOIN_ALPHABET.find(character.encode())
@@ -103,7 +102,6 @@ def id_error(text: str) -> str:
         number = number * 58 + digit
         if number >> (ID_LENGTH * 8):
             return too_small
-        position += 1
     return f"invalid length {len(text)}, expected a base58 encoded hash"
 
 
@@ -114,8 +112,8 @@ def _quoted(character: str) -> str:
 # -- texts of wrong shapes
 
 _KINDS: Final[dict[str, str]] = {
-    "str": "string", "int": "integer", "float": "floating point", "bool": "boolean", "null": "null", "array": "sequence",
-    "object": "map",
+    "str": "string", "int": "integer", "float": "floating point", "bool": "boolean", "null": "null",
+    "array": "sequence", "object": "map",
 }  # fmt: skip
 _WANTED: Final[dict[str, str]] = {
     "str": "a string", "int": "an integer", "array": "a sequence", "object": "a map", "bool": "a boolean",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, TypeVar
+from collections import Counter
+from typing import Final, TypeVar
 
 from node.primitives import ContextId
 from workers.channels.asyncio_ import Peers
@@ -28,27 +29,34 @@ class Backend:
     def __init__(self, worker: Worker, peers: Peers) -> None:
         self._worker = worker
         self._peers = peers
+        self._waiting: Counter[str] = Counter()
 
     async def owner(self, context_id: ContextId, operation: Request[R]) -> R:
         """Ask the owner of a context."""
-        return await self._peers.request(self._peers.owners.of(context_id), operation, timeout=CALL_TIMEOUT)
+        return await self._ask(self._peers.owners.of(context_id), operation)
 
     async def node_rows(self, operation: Request[R]) -> R:
         """Ask the owner of the node-wide rows."""
-        return await self._peers.request(NODE_ROWS, operation, timeout=CALL_TIMEOUT)
+        return await self._ask(NODE_ROWS, operation)
 
     async def every_owner(self, operation: Request[R]) -> list[R]:
         """Ask all runtime workers at once."""
-        names = self._peers.owners.all()
-        return await asyncio.gather(*(self._peers.request(name, operation, timeout=CALL_TIMEOUT) for name in names))
+        return await asyncio.gather(*(self._ask(name, operation) for name in self._peers.owners.all()))
 
     async def sync(self, operation: Request[R]) -> R:
         """Ask the sync worker."""
-        return await self._peers.request(SYNC, operation, timeout=CALL_TIMEOUT)
+        return await self._ask(SYNC, operation)
 
     async def network(self, operation: Request[R]) -> R:
         """Ask the network worker."""
-        return await self._peers.request(NETWORK, operation, timeout=CALL_TIMEOUT)
+        return await self._ask(NETWORK, operation)
+
+    async def _ask(self, name: str, operation: Request[R]) -> R:
+        self._waiting[name] += 1
+        try:
+            return await self._peers.request(name, operation, timeout=CALL_TIMEOUT)
+        finally:
+            self._waiting[name] -= 1
 
     # -- what several handlers need
 
@@ -67,7 +75,11 @@ class Backend:
     async def workers(self) -> list[WorkerRecord]:
         return (await self._worker.supervisor(ListWorkers())).workers
 
-    def alive(self) -> dict[str, Any]:
+    def alive(self) -> dict[str, bool]:
         """Which workers have a living channel to this one."""
         names = [*self._peers.owners.all(), SYNC, NETWORK]
         return {name: self._peers.alive(name) for name in names}
+
+    def queued(self, name: str) -> int:
+        """Requests of this worker that the named one has not answered yet."""
+        return self._waiting[name]

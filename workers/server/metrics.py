@@ -1,12 +1,16 @@
-"""Figures in the Prometheus text form: the reference's two series of calls, and the hub's counters."""
+"""Figures in the Prometheus text form: the reference's series of calls, and ours about this node.
+
+Nothing is asked here; :mod:`workers.server.scrape` collects what other workers know.
+core 0.10.0: crates/server/src/metrics.rs, crates/context/src/metrics.rs.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-if TYPE_CHECKING:
-    from workers.server.hub import Hub
+__all__ = ["BUCKETS", "MAX_SERIES", "Metrics", "Sample", "render"]
 
 BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Seconds, as the reference cuts them."""
@@ -15,6 +19,8 @@ MAX_SERIES: Final = 1000
 """Series of (context, method, status) that are kept; the one that was used longest ago goes first."""
 
 Key = tuple[str, str, str]
+Sample = tuple[str, str, str, float, Mapping[str, str]]
+"""Name, type, help, value, labels."""
 
 
 class Metrics:
@@ -22,49 +28,65 @@ class Metrics:
 
     def __init__(self) -> None:
         self._calls: OrderedDict[Key, list[float]] = OrderedDict()
+        self.faults = 0
+        """Requests that failed by a bug."""
 
     def call(self, context_id: str, method: str, seconds: float, *, ok: bool) -> None:
         """Count one call."""
         key = context_id, method, "success" if ok else "failure"
-        row = self._calls.pop(key, None) or [0.0, 0.0, *(0.0 for _ in BUCKETS)]
+        row = self._calls.get(key)
+        if row is None:
+            row = self._calls[key] = [0.0] * (2 + len(BUCKETS))
+            if len(self._calls) > MAX_SERIES:
+                self._calls.popitem(last=False)
+        else:
+            self._calls.move_to_end(key)
         row[0] += 1
         row[1] += seconds
         for place, bound in enumerate(BUCKETS, start=2):
-            row[place] += seconds <= bound
-        self._calls[key] = row
-        if len(self._calls) > MAX_SERIES:
-            self._calls.popitem(last=False)
+            if seconds <= bound:
+                row[place] += 1
 
-    def text(self, hub: Hub) -> str:
-        lines = [
-            "# HELP context_runtime_execution_count Number of executions.",
-            "# TYPE context_runtime_execution_count gauge",
-        ]
-        lines += [f"context_runtime_execution_count{{{_labels(key)}}} {row[0]:g}" for key, row in self._calls.items()]
-        lines += [
-            "# HELP context_runtime_execution_duration_seconds Duration of executions.",
-            "# TYPE context_runtime_execution_duration_seconds histogram",
-        ]
+    def lines(self) -> list[str]:
+        """The two series of the reference. The count is a gauge there."""
+        name = "context_runtime_execution_count"
+        found = [f"# HELP {name} Number of executions.", f"# TYPE {name} gauge"]
+        found += [f"{name}{_labels(_named(key))} {row[0]:.0f}" for key, row in self._calls.items()]
+        name = "context_runtime_execution_duration_seconds"
+        found += [f"# HELP {name} Duration of executions.", f"# TYPE {name} histogram"]
         for key, row in self._calls.items():
-            lines += _histogram("context_runtime_execution_duration_seconds", _labels(key), row)
-        lines += [
-            "# TYPE calimero_event_clients gauge", f"calimero_event_clients {hub.clients}",
-            "# TYPE calimero_events_sent counter", f"calimero_events_sent_total {hub.sent}",
-            "# TYPE calimero_event_clients_cut counter", f"calimero_event_clients_cut_total {hub.cut}",
-            "# EOF", "",
-        ]  # fmt: skip
-        return "\n".join(lines)
+            found += _histogram(name, _named(key), row)
+        return found
 
 
-def _histogram(name: str, labels: str, row: list[float]) -> list[str]:
-    found = [f"{name}_sum{{{labels}}} {row[1]:g}", f"{name}_count{{{labels}}} {row[0]:g}"]
-    found += [f'{name}_bucket{{le="{bound}.0",{labels}}} {row[place]:g}' for place, bound in enumerate(BUCKETS, 2)]
-    return [*found, f'{name}_bucket{{le="+Inf",{labels}}} {row[0]:g}']
+def render(metrics: Metrics, samples: Iterable[Sample]) -> str:
+    """The whole page."""
+    lines = metrics.lines()
+    told: set[str] = set()
+    for name, kind, text, value, labels in samples:
+        if name not in told:
+            told.add(name)
+            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+        suffix = "_total" if kind == "counter" else ""
+        lines.append(f"{name}{suffix}{_labels(labels)} {value:.15g}")
+    return "\n".join([*lines, "# EOF", ""])
 
 
-def _labels(key: Key) -> str:
-    names = ("context_id", "method", "status")
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(names, key, strict=True))
+def _histogram(name: str, labels: Mapping[str, str], row: list[float]) -> list[str]:
+    found = [f"{name}_sum{_labels(labels)} {row[1]:.15g}", f"{name}_count{_labels(labels)} {row[0]:.0f}"]
+    for place, bound in enumerate(BUCKETS, start=2):
+        found.append(f"{name}_bucket{_labels({'le': f'{bound}.0', **labels})} {row[place]:.0f}")
+    return [*found, f"{name}_bucket{_labels({'le': '+Inf', **labels})} {row[0]:.0f}"]
+
+
+def _named(key: Key) -> dict[str, str]:
+    return dict(zip(("context_id", "method", "status"), key, strict=True))
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
 
 
 def _escaped(text: str) -> str:

@@ -1,106 +1,93 @@
 """WebSockets: events of subscribed contexts, and (ours) everything that happens on the node.
 
-core 0.10.0: crates/server/src/ws.rs. Clients subscribe and unsubscribe; what is no request is
-dropped without an answer.
+The protocol is in :mod:`node.api.subscriptions`; here messages move. core 0.10.0: crates/server/src/ws.rs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from node.errors import InvalidId
-from node.primitives import ContextId
+from node.api.errors import Refusal
+from node.api.subscriptions import Subscription, event_message
+from workers.server.api import Api
 from workers.server.hub import Subscriber
 
-if TYPE_CHECKING:
-    from workers.server.api import Api
+__all__ = ["follow_contexts", "follow_everything", "plain_websocket"]
 
 TOO_SLOW: Final = 1013
-"""Close code "try again later": the client did not keep up."""
+"""Close code "try again later": the client did not keep up, or there are too many."""
 
 GOING_AWAY: Final = 1001
+CLOSE_SECONDS: Final = 2.0
+"""For the closing handshake with a client that may no longer read."""
+
+_HANDSHAKE: Final = (
+    ("connection", "upgrade", "Connection header did not include 'upgrade'"),
+    ("upgrade", "websocket", "`Upgrade` header did not include 'websocket'"),
+    ("sec-websocket-version", "13", "`Sec-WebSocket-Version` header did not include '13'"),
+    ("sec-websocket-key", "", "`Sec-WebSocket-Key` header missing"),
+)
+"""Headers of an upgrade, what they must hold, and what is said otherwise."""
 
 
-async def contexts(api: Api, socket: WebSocket) -> None:
+async def follow_contexts(api: Api, socket: WebSocket) -> None:
     """``/ws``: the reference's event stream."""
-    await _serve(api, socket, Subscriber(), lambda event: f'{{"id":null,"result":{event}}}')
+    await _serve(api, socket, Subscriber(Subscription(), event_message))
 
 
-async def everything(api: Api, socket: WebSocket) -> None:
+async def follow_everything(api: Api, socket: WebSocket) -> None:
     """``/calimero/v1/events``: all contexts' events and all notices."""
-    await _serve(api, socket, Subscriber(contexts=None), lambda event: event)
+    await _serve(api, socket, Subscriber(None))
 
 
-async def _serve(api: Api, socket: WebSocket, subscriber: Subscriber, frame: Any) -> None:
+async def plain_websocket(api: Api, request: Request, body: bytes) -> Response:
+    """``GET /ws`` that does not ask for an upgrade as it should."""
+    for name, wanted, complaint in _HANDSHAKE:
+        found = request.headers.get(name)
+        if found is None or wanted not in found.lower():
+            raise Refusal(f"Invalid WebSocket upgrade request: {complaint}", 400)
+    raise Refusal("Invalid WebSocket upgrade request: the connection cannot be upgraded", 400)
+
+
+async def _serve(api: Api, socket: WebSocket, subscriber: Subscriber) -> None:
     await socket.accept()
-    api.hub.join(subscriber, frame)
-    tasks = [
-        asyncio.create_task(_send(socket, subscriber)),
-        asyncio.create_task(_receive(socket, subscriber)),
-        asyncio.create_task(subscriber.lost.wait()),
-        asyncio.create_task(api.stopping.wait()),
-    ]
+    if not api.hub.join(subscriber):
+        subscriber.slow = True
+        subscriber.close()
+    sending = asyncio.create_task(_send(socket, subscriber))
+    receiving = asyncio.create_task(_receive(socket, subscriber))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
     finally:
         api.hub.leave(subscriber)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(TOO_SLOW if subscriber.lost.is_set() else GOING_AWAY)
+        sending.cancel()
+        receiving.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)
+        await _close(socket, TOO_SLOW if subscriber.slow else GOING_AWAY)
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await socket.close(code)
 
 
 async def _send(socket: WebSocket, subscriber: Subscriber) -> None:
-    while True:
-        await socket.send_text(await subscriber.queue.get())
+    while (message := await subscriber.get()) is not None:
+        await socket.send_text(message)
 
 
 async def _receive(socket: WebSocket, subscriber: Subscriber) -> None:
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
+    """Answers go the way of the events, so that a client that asks without reading is cut off too."""
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        if subscriber.subscription is None:
+            continue
+        answer = subscriber.subscription.answer(message.get("text"))
+        if answer is not None and not subscriber.put(answer):
             return
-        answer = answer_of(message.get("text"), subscriber)
-        if answer is not None:
-            await socket.send_text(answer)
-
-
-def answer_of(text: str | None, subscriber: Subscriber) -> str | None:
-    """The answer to one message; None for what the reference drops silently."""
-    try:
-        found = json.loads(text or "")
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict):
-        return None
-    identity = found.get("id")
-    if isinstance(identity, bool) or not (identity is None or (isinstance(identity, int) and 0 <= identity < 1 << 64)):
-        return None
-    return json.dumps({"id": identity, **_result(found, subscriber)}, separators=(",", ":"))
-
-
-def _result(found: dict[str, Any], subscriber: Subscriber) -> dict[str, Any]:
-    method = found.get("method")
-    if method not in ("subscribe", "unsubscribe"):
-        return _refusal(f"unknown variant `{method}`, expected `subscribe` or `unsubscribe`")
-    params = found.get("params")
-    texts = params.get("contextIds") if isinstance(params, dict) else None
-    if not isinstance(texts, list):
-        return _refusal("missing field `contextIds`")
-    try:
-        wanted = {ContextId.parse(text if isinstance(text, str) else "") for text in texts}
-    except InvalidId as error:
-        return _refusal(str(error))
-    if subscriber.contexts is not None:
-        subscriber.contexts = subscriber.contexts | wanted if method == "subscribe" else subscriber.contexts - wanted
-    return {"result": {"contextIds": texts}}
-
-
-def _refusal(text: str) -> dict[str, Any]:
-    return {"error": {"type": "ParseError", "data": text}}

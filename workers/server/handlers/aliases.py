@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api import models
-from node.api.errors import BadRequest
+from node.api.bodies import PLAIN, misshapen
+from node.api.errors import Refusal
 from node.errors import ContextError, InvalidId
 from node.primitives import ZERO_CONTEXT, ContextId, Hash
 from workers.messages import runtime
+from workers.server.api import Api
 from workers.server.replies import data
-
-if TYPE_CHECKING:
-    from workers.server.api import Api
 
 CONTEXT, IDENTITY, APPLICATION = 1, 2, 3
 KINDS = {"context": CONTEXT, "application": APPLICATION}
@@ -40,7 +39,9 @@ async def alias_identity(api: Api, request: Request, body: models.AliasOfIdentit
 
 async def _create(api: Api, kind: int, scope: ContextId, name: str, target: Hash) -> Response:
     if len(name.encode()) > models.MAX_ALIAS:
-        raise BadRequest(f"alias exceeds maximum length of {models.MAX_ALIAS} characters")
+        raise misshapen(PLAIN, f"alias: exceeds maximum length of {models.MAX_ALIAS} characters")
+    if not name:
+        raise misshapen(PLAIN, "alias: is empty")
     await api.backend.owner(scope, runtime.PutAlias(kind, scope, name, target))
     return data(None)
 
@@ -93,14 +94,14 @@ def _listed(parts: list[runtime.AliasList]) -> Response:
 def _kind(request: Request) -> int:
     kind = KINDS.get(request.path_params["kind"])
     if kind is None:
-        raise BadRequest(BAD_PATH)
+        raise Refusal(BAD_PATH, 400)
     return kind
 
 
 def _name(request: Request) -> str:
     name = str(request.path_params["name"])
     if not name or len(name.encode()) > models.MAX_ALIAS:
-        raise BadRequest(BAD_PATH)
+        raise Refusal(BAD_PATH, 400)
     return name
 
 
@@ -108,4 +109,4 @@ def _scope(request: Request) -> ContextId:
     try:
         return ContextId.parse(request.path_params["scope"])
     except InvalidId as error:
-        raise BadRequest(BAD_PATH) from error
+        raise Refusal(BAD_PATH, 400) from error

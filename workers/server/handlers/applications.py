@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,10 +12,8 @@ from node.api import models
 from node.primitives import ApplicationId, BlobId
 from workers.messages import runtime, sync
 from workers.messages.records import ApplicationRecord
+from workers.server.api import Api
 from workers.server.replies import data, path_id, reply
-
-if TYPE_CHECKING:
-    from workers.server.api import Api
 
 _SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+.*)?")
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from node.api.errors import BadRequest, Missing
+from node.api.errors import BadRequest, Family, Missing, Refusal
 from node.errors import ContextError, InvalidId
 from node.primitives import BlobId, Hash
 from workers.blobs import CHUNK_SIZE, BlobReader, BlobWriter, is_complete
 from workers.messages import runtime
 from workers.messages.records import BlobRecord
+from workers.server.api import Api
 from workers.server.replies import data, reply
-
-if TYPE_CHECKING:
-    from workers.server.api import Api
 
 MAX_UPLOAD: Final = 8 << 30
 """Bytes of one blob. The reference has no limit; a disk has."""
+
+PART_SECONDS: Final = 30.0
+"""Between two parts of an upload."""
 
 BATCH: Final = CHUNK_SIZE
 """Bytes that are collected before they go to a thread that writes them."""
@@ -37,7 +38,7 @@ _UNKNOWN: Final = "application/octet-stream"
 async def put_blob(api: Api, request: Request, body: Any) -> Response:
     expected = _expected(request)
     _context(request, "The provided context_id is not a valid format")
-    writer = BlobWriter(api.blob_dir, MAX_UPLOAD, BadRequest)
+    writer = BlobWriter(api.blob_dir, MAX_UPLOAD, lambda text: Refusal(text, 413, Family.JSON))
     try:
         await _receive(request, writer)
         stored = await asyncio.to_thread(writer.finish)
@@ -55,8 +56,17 @@ def _check_hash(blob: BlobRecord, expected: Hash | None) -> None:
 
 
 async def _receive(request: Request, writer: BlobWriter) -> None:
+    """A part must follow the one before it within a time; the whole may take as long as it wants."""
     waiting = bytearray()
-    async for part in request.stream():
+    stream = request.stream()
+    while True:
+        try:
+            part = await asyncio.wait_for(anext(stream, None), PART_SECONDS)
+        except TimeoutError as error:
+            text = f"no bytes of the blob arrived for {PART_SECONDS:g} s"
+            raise Refusal(text, 408, Family.JSON) from error
+        if part is None:
+            break
         waiting += part
         if len(waiting) >= BATCH:
             await asyncio.to_thread(writer.write, bytes(waiting))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api import models
 from node.api.errors import BadRequest, Missing
-from node.errors import InvalidId, UnknownContext
-from node.primitives import ApplicationId, ContextId
+from node.errors import Busy, InvalidId, Unauthorized, UnknownContext
+from node.primitives import ApplicationId, ContextId, PublicKey
 from workers.messages import runtime, sync
 from workers.messages.records import ContextRecord
+from workers.server.api import Api
 from workers.server.replies import data, path_id, reply
 
-if TYPE_CHECKING:
-    from workers.server.api import Api
-
-NOT_FOUND = "Context not found"
+BAD_ID: Final = "Invalid context id"
+NOT_FOUND: Final = "Context not found"
+Capabilities = models.Capabilities | models.CapabilityPairs
 
 
 def context_json(record: ContextRecord) -> dict[str, Any]:
@@ -62,7 +62,7 @@ async def delete_context(api: Api, request: Request, body: Any) -> Response:
     try:
         context_id = ContextId.parse(request.path_params["context"])
     except InvalidId as error:
-        raise BadRequest("Invalid context id") from error
+        raise BadRequest(BAD_ID) from error
     left = await api.backend.sync(sync.LeaveContext(context_id))
     return data({"isDeleted": left.deleted})
 
@@ -71,7 +71,7 @@ async def update_application(api: Api, request: Request, body: models.UpdateAppl
     try:
         context_id = ContextId.parse(request.path_params["context"])
     except InvalidId as error:
-        raise BadRequest("Invalid context id") from error
+        raise BadRequest(BAD_ID) from error
     await api.backend.sync(
         sync.UpdateApplication(context_id, body.application_id, body.executor_public_key, body.migrate_method)
     )
@@ -128,18 +128,37 @@ async def new_identity(api: Api, request: Request, body: Any) -> Response:
     return data({"publicKey": str((await api.backend.node_rows(runtime.NewIdentity())).public_key)})
 
 
-async def grant(api: Api, request: Request, body: models.Capabilities) -> Response:
+async def client_keys(api: Api, request: Request, body: Any) -> Response:
+    """The reference dropped the route, and published clients still ask for it."""
+    path_id(ContextId, request, "context")
+    return data({"clientKeys": []})
+
+
+async def grant(api: Api, request: Request, body: Capabilities) -> Response:
     return await _capabilities(api, request, body, grant=True)
 
 
-async def revoke(api: Api, request: Request, body: models.Capabilities) -> Response:
+async def revoke(api: Api, request: Request, body: Capabilities) -> Response:
     return await _capabilities(api, request, body, grant=False)
 
 
-async def _capabilities(api: Api, request: Request, body: models.Capabilities, *, grant: bool) -> Response:
+async def _capabilities(api: Api, request: Request, body: Capabilities, *, grant: bool) -> Response:
+    """The bare list of two published clients is answered as they expect it; the first own identity signs it."""
     context_id = path_id(ContextId, request, "context")
-    await api.backend.sync(sync.ChangeCapabilities(context_id, body.signer_id, grant, body.capabilities))
-    return reply(None)
+    if isinstance(body, models.Capabilities):
+        await api.backend.sync(sync.ChangeCapabilities(context_id, body.signer_id, grant, body.capabilities))
+        return reply(None)
+    signer = await _signer(api, context_id)
+    await api.backend.sync(sync.ChangeCapabilities(context_id, signer, grant, body))
+    return data(None)
+
+
+async def _signer(api: Api, context_id: ContextId) -> PublicKey:
+    members = (await api.backend.owner(context_id, runtime.ListMembers(context_id))).members
+    owned = sorted(member.public_key for member in members if member.owned)
+    if not owned:
+        raise Unauthorized(f"this node has no identity in context {context_id}")
+    return owned[0]
 
 
 # -- invitations
@@ -166,10 +185,6 @@ async def join_open(api: Api, request: Request, body: models.JoinOpen) -> Respon
     return _joined(await api.backend.sync(sync.JoinOpen(raw, body.new_member_public_key)))
 
 
-async def invite_specialized(api: Api, request: Request, body: Any) -> Response:
-    raise BadRequest("specialised nodes need trusted hardware, which this node cannot verify; invite a member instead")
-
-
 def _joined(made: sync.ContextCreated) -> Response:
     return data({"contextId": str(made.context_id), "memberPublicKey": str(made.member)})
 
@@ -179,15 +194,15 @@ def _joined(made: sync.ContextCreated) -> Response:
 
 async def sync_all(api: Api, request: Request, body: Any) -> Response:
     """Queued and not awaited, as in the reference."""
-    api.background(api.backend.sync(sync.SyncContext(None)))
-    return data(None)
+    return _queue(api, None)
 
 
 async def sync_one(api: Api, request: Request, body: Any) -> Response:
-    """An id that cannot be read means every context, as in the reference."""
-    try:
-        wanted: ContextId | None = ContextId.parse(request.path_params["context"])
-    except InvalidId:
-        wanted = None
-    api.background(api.backend.sync(sync.SyncContext(wanted)))
+    """The reference takes an id that cannot be read for every context; here it is refused."""
+    return _queue(api, path_id(ContextId, request, "context"))
+
+
+def _queue(api: Api, context_id: ContextId | None) -> Response:
+    if not api.background(api.backend.sync(sync.SyncContext(context_id))):
+        raise Busy("too many syncs are asked for; try again later")
     return data(None)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api import models
-from node.api.errors import BadRequest
-from node.errors import ContextError, InvalidId, UnknownContext
+from node.errors import ContextError, UnknownContext
 from node.primitives import ContextId, Hash
 from workers.messages import sync
+from workers.server.api import Api
 from workers.server.replies import data, path_id
-
-if TYPE_CHECKING:
-    from workers.server.api import Api
 
 
 async def _read(api: Api, request: Request, method: str, args: object, contract: str = "proxy") -> Any:
@@ -49,7 +46,7 @@ async def proposal(api: Api, request: Request, body: Any) -> Response:
 
 
 async def approvals_count(api: Api, request: Request, body: Any) -> Response:
-    return data(await _approvals(api, request, request.path_params["proposal"]))
+    return data(await _approvals(api, request, _named(request)))
 
 
 async def approvals_users(api: Api, request: Request, body: Any) -> Response:
@@ -61,12 +58,8 @@ async def approvals_users(api: Api, request: Request, body: Any) -> Response:
 
 async def propose(api: Api, request: Request, body: models.NewProposal) -> Response:
     """Propose; where one approval is enough the proposal is carried out at once."""
-    wanted = body.proposal
-    actions = wanted.get("actions")
-    if not isinstance(actions, list):
-        raise BadRequest("Invalid JSON data: proposal: missing field `actions`")
-    proposal_id = _proposal_id(wanted.get("id"))
-    return await _send(api, request, body.signer_id, proposal_id, json.dumps(actions).encode())
+    actions = [{"scope": action.scope, "params": action.params} for action in body.proposal.actions]
+    return await _send(api, request, body.signer_id, body.proposal.id, json.dumps(actions).encode())
 
 
 async def approve(api: Api, request: Request, body: models.Approve) -> Response:
@@ -92,19 +85,12 @@ async def context_entries(api: Api, request: Request, body: models.Page) -> Resp
     return data([{"key": key, "value": value} for key, value in rows])
 
 
-async def _approvals(api: Api, request: Request, proposal_id: str) -> Any:
-    found = await _read(api, request, "get_confirmations_count", {"proposal_id": proposal_id})
+async def _approvals(api: Api, request: Request, proposal: dict[str, str]) -> Any:
+    found = await _read(api, request, "get_confirmations_count", proposal)
     if found is None:
         raise ContextError("Proposal not found")
     return found
 
 
 def _named(request: Request) -> dict[str, str]:
-    return {"proposal_id": str(_proposal_id(request.path_params["proposal"]))}
-
-
-def _proposal_id(text: object) -> Hash:
-    try:
-        return Hash.parse(str(text))
-    except InvalidId as error:
-        raise BadRequest(f"Invalid URL: {error}") from error
+    return {"proposal_id": str(path_id(Hash, request, "proposal"))}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,16 +14,18 @@ from starlette.responses import Response
 from node.abi.interface import Interface, try_interface
 from node.abi.manifest import Method
 from node.abi.module import parse_module
+from node.api.errors import BadRequest
 from node.context.bundle import is_bundle, read_bundle
 from node.errors import ApplicationNotInstalled
 from node.primitives import ApplicationId, ContextId, DeltaId
 from workers.blobs import BlobReader, is_complete
 from workers.messages import runtime, sync
 from workers.messages.records import BlobRecord, DeltaRecord
-from workers.server.replies import data, path_id, query_int
+from workers.server.api import Api
+from workers.server.handlers.past import shown
+from workers.server.replies import data, path_id, query_id, query_int
 
-if TYPE_CHECKING:
-    from workers.server.api import Api
+_ROW_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 async def why(api: Api, request: Request, body: Any) -> Response:
@@ -32,8 +35,7 @@ async def why(api: Api, request: Request, body: Any) -> Response:
 
 async def deltas(api: Api, request: Request, body: Any) -> Response:
     context_id = path_id(ContextId, request, "context")
-    text = request.query_params.get("after")
-    after = None if text is None else DeltaId.parse(text)
+    after = query_id(DeltaId, request, "after")
     page = await api.backend.owner(
         context_id, runtime.ListDeltas(context_id, after, query_int(request, "limit", 50, low=1))
     )
@@ -69,13 +71,20 @@ async def pending(api: Api, request: Request, body: Any) -> Response:
 
 async def state(api: Api, request: Request, body: Any) -> Response:
     context_id = path_id(ContextId, request, "context")
-    text = request.query_params.get("after")
-    after = None if text is None else bytes.fromhex(text)
+    after = _row_key(request.query_params.get("after"))
     page = await api.backend.owner(
         context_id, runtime.InspectState(context_id, after, query_int(request, "limit", 50, low=1))
     )
-    rows = [{"key": row.key.hex(), "size": len(row.value), "value": row.value[:4096].hex()} for row in page.rows]
+    rows = [{"key": row.key.hex(), "size": len(row.value), "value": shown(row.value)} for row in page.rows]
     return data({"rows": rows, "next": None if page.next is None else page.next.hex()})
+
+
+def _row_key(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    if not _ROW_KEY.fullmatch(text):
+        raise BadRequest("after must be the key of a row, 64 hexadecimal digits")
+    return bytes.fromhex(text)
 
 
 # -- methods
@@ -85,9 +94,10 @@ async def methods(api: Api, request: Request, body: Any) -> Response:
     """Methods with their arguments where a manifest tells them, else the exported names."""
     context_id = path_id(ContextId, request, "context")
     application_id = (await api.backend.context(context_id)).application_id
-    interface = api.interfaces.get(application_id)
+    interface = api.interface(application_id)
     if interface is None:
-        interface = api.interfaces[application_id] = await _interface(api, application_id)
+        interface = await _interface(api, application_id)
+        api.remember(application_id, interface)
     return data({"typed": interface.typed, "methods": [_method_json(method) for method in interface.methods]})
 
 

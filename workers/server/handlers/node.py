@@ -1,25 +1,35 @@
-"""The node itself: health, peers, workers, figures, and what the reference answers without trusted hardware."""
+"""The node itself: health, peers, workers, figures, sessions, history."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from node.api import models
-from node.api.errors import BadRequest, Missing
-from node.api.routes import openapi
+from node.api.errors import Missing
+from node.api.openapi import openapi
 from node.errors import ContextError
-from workers.messages import network, sync
+from workers.messages import network, runtime, sync
 from workers.messages.network import PeerRecord
+from workers.server.api import Api
+from workers.server.metrics import render
 from workers.server.replies import data, query_int, reply
-
-if TYPE_CHECKING:
-    from workers.server.api import Api
+from workers.server.scrape import samples, worker_name
 
 VERSION: Final = "0.10.0"
+READY: Final = "ready"
+LOST: Final = "lost"
+_CERTIFICATE: Final = b"ssl_certs:server"
+"""Scope of the node's certificate in the Generic column."""
+
+_PAGE: Final = (
+    "<!doctype html><title>Calimero node</title><h1>Calimero node</h1><p>This node's dashboard is in the terminal: "
+    '<code>calimero tui</code>. Its API is described at <a href="/api-docs">/api-docs</a>.</p>'
+)
 
 
 async def health(api: Api, request: Request, body: Any) -> Response:
@@ -31,10 +41,10 @@ async def own_health(api: Api, request: Request, body: Any) -> Response:
 
 
 async def ready(api: Api, request: Request, body: Any) -> Response:
-    """503 names the workers that do not serve."""
-    workers = await api.backend.workers()
-    states = {_name(worker): worker.state for worker in workers}
-    serving = all(state == "ready" for state in states.values())
+    """503 names the workers that do not serve: as the supervisor sees them, and by the channel from here to them."""
+    states = {worker_name(worker): worker.state for worker in await api.backend.workers()}
+    states |= {name: LOST for name, alive in api.backend.alive().items() if not alive and states.get(name) == READY}
+    serving = not api.stopping.is_set() and all(state == READY for state in states.values())
     return reply({"ready": serving, "workers": states}, 200 if serving else 503)
 
 
@@ -42,24 +52,25 @@ async def api_docs(api: Api, request: Request, body: Any) -> Response:
     return reply(openapi(VERSION))
 
 
+async def dashboard(api: Api, request: Request, body: Any) -> Response:
+    """The reference serves a program for browsers here; our dashboard is in the terminal."""
+    return HTMLResponse(_PAGE)
+
+
 async def certificate(api: Api, request: Request, body: Any) -> Response:
-    raise Missing("Certificate not found")
-
-
-async def tee_info(api: Api, request: Request, body: Any) -> Response:
-    raise ContextError("Failed to get TEE info: Failed to get TEE info: Not supported: no TDX hardware")
-
-
-async def tee_attest(api: Api, request: Request, body: Any) -> Response:
-    raise ContextError("Failed to generate TDX quote: CannotFindTsmDir")
-
-
-async def tee_verify(api: Api, request: Request, body: Any) -> Response:
-    raise BadRequest("Failed to parse TDX quote: Parse")
+    """The PEM of a stored certificate; no route stores one. core 0.10.0: crates/server/src/certificates.rs."""
+    raw = (await api.backend.node_rows(runtime.GetRow(_CERTIFICATE, bytes(32)))).value
+    if raw is None:
+        raise Missing("Certificate not found")
+    try:
+        pem = bytes(json.loads(raw)["cert"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ContextError("Failed to read certificate content") from error
+    return PlainTextResponse(pem, headers={"content-disposition": 'attachment; filename="cert.pem"'})
 
 
 async def metrics(api: Api, request: Request, body: Any) -> Response:
-    return Response(api.metrics.text(api.hub), media_type="text/plain; charset=utf-8")
+    return PlainTextResponse(render(api.metrics, await samples(api)))
 
 
 # -- peers
@@ -110,21 +121,19 @@ async def ping_peer(api: Api, request: Request, body: Any) -> Response:
 async def workers(api: Api, request: Request, body: Any) -> Response:
     rows = [
         {
-            "name": _name(worker),
+            "name": worker_name(worker),
             "pid": worker.pid,
             "state": worker.state,
             "restarts": worker.restarts,
             "since": worker.since,
             "memory": worker.memory,
             "cpu": worker.cpu,
+            "queued": api.backend.queued(worker_name(worker)),
+            "details": json.loads(worker.details),
         }
         for worker in await api.backend.workers()
     ]
     return data({"workers": rows})
-
-
-def _name(worker: Any) -> str:
-    return f"{worker.role}[{worker.index}]" if worker.role == "runtime" else str(worker.role)
 
 
 async def sessions(api: Api, request: Request, body: Any) -> Response:
@@ -134,5 +143,6 @@ async def sessions(api: Api, request: Request, body: Any) -> Response:
 
 async def history(api: Api, request: Request, body: Any) -> Response:
     after = query_int(request, "after", 0, high=1 << 62)
-    rows, cursor = api.hub.history(after, query_int(request, "limit", 100, low=1))
-    return data({"events": [json.loads(row) for row in rows], "cursor": cursor})
+    page = api.hub.history.page(after, query_int(request, "limit", 100, low=1))
+    events = [msgspec.Raw(event.encode()) for event in page.events]
+    return data({"events": events, "cursor": page.cursor, "lost": page.lost})
