@@ -35,7 +35,9 @@ class AppEvent:
     handler: str | None
 
 
-async def watch(url: str, context_ids: Sequence[str], *, ready: asyncio.Event | None = None) -> AsyncGenerator[Event, None]:
+async def watch(
+    url: str, context_ids: Sequence[str], *, ready: asyncio.Event | None = None
+) -> AsyncGenerator[Event, None]:
     """Events of the contexts, for ever; ``ready`` is set whenever the subscription stands."""
     address = url.replace("http", "ws", 1).rstrip("/") + "/ws"
     pause = PAUSE

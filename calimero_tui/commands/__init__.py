@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from calimero_tui.commands import demo, node, shell, tui, watch
+from calimero_tui.commands import demo, node, run, shell, tui, watch
 from calimero_tui.commands.surface import Surface
 
-SURFACES: Final[tuple[Surface, ...]] = (demo.SURFACE, node.SURFACE, shell.SURFACE, tui.SURFACE, watch.SURFACE)
+SURFACES: Final[tuple[Surface, ...]] = (
+    demo.SURFACE,
+    node.SURFACE,
+    shell.SURFACE,
+    tui.SURFACE,
+    run.SURFACE,
+    watch.SURFACE,
+)
