@@ -9,11 +9,12 @@ import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from node.crypto import ed25519
 from node.errors import NotFound, StateInconsistency, Unreachable
 from node.events import Notice
-from node.primitives import GENESIS, ZERO_ROOT, ApplicationId, ContextId, DeltaId, Hash, PrivateKey, PublicKey
+from node.primitives import GENESIS, ZERO_ROOT, ApplicationId, BlobId, ContextId, DeltaId, Hash, PrivateKey, PublicKey
 from node.sync import ports
 from node.sync.events import (
     Answered,
@@ -30,6 +31,8 @@ from node.sync.events import (
     SyncDone,
     Tell,
     Tick,
+    Why,
+    WhyWanted,
 )
 from node.sync.kernel import SECOND, Call
 from node.sync.manager import SyncManager
@@ -37,6 +40,7 @@ from node.sync.ports import Heads, Identity, Keys, OpenDelta
 
 CONTEXT = ContextId(b"\x01" * 32)
 MILLI = 1_000_000
+START = 1_700_000_000 * SECOND
 
 
 def delta_id(parents: tuple[DeltaId, ...], artifact: bytes) -> DeltaId:
@@ -73,12 +77,23 @@ class Owner:
         self.views: dict[int, tuple[Hash, tuple[DeltaId, ...], list[ports.Row]]] = {}
         self.handles = itertools.count(1)
         self.refuse: Callable[[OpenDelta], str | None] = lambda delta: None
+        self.twist = b""
+        """State that no delta explains: with it the root is not that of the applied deltas."""
+        self.blobs: dict[BlobId, tuple[BlobId, ...]] = {}
+        self.chunks: dict[BlobId, bytes] = {}
 
     @property
     def root(self) -> Hash:
         if not self.applied:
             return ZERO_ROOT
-        return Hash(hashlib.sha256(b"".join(sorted(self.applied))).digest())
+        return Hash(hashlib.sha256(b"".join(sorted(self.applied)) + self.twist).digest())
+
+    def put_blob(self, *chunks: bytes) -> BlobId:
+        """Keep a blob of these chunks."""
+        ids = tuple(self.WriteChunk(ports.WriteChunk(chunk)) for chunk in chunks)
+        blob_id = BlobId(hashlib.sha256(b"".join(ids)).digest())
+        self.blobs[blob_id] = ids
+        return blob_id
 
     @property
     def tips(self) -> tuple[DeltaId, ...]:
@@ -159,6 +174,16 @@ class Owner:
     def UnknownDeltas(self, r: ports.UnknownDeltas) -> object:  # noqa: N802
         return tuple(d for d in r.ids if d not in self.applied and d not in self.waiting and d not in self.covered)
 
+    def ListPending(self, r: ports.ListPending) -> object:  # noqa: N802
+        missing = set(self.heads().missing)
+        return tuple(
+            ports.Waiting(d.id, tuple(p for p in d.parents if p in missing), START, "parents")
+            for d in self.waiting.values()
+        )
+
+    def GetTreeNodes(self, r: ports.GetTreeNodes) -> object:  # noqa: N802
+        raise NotFound("these states are sets, not trees")
+
     def GetDeltas(self, r: ports.GetDeltas) -> object:  # noqa: N802
         found = (self.deltas.get(d) for d in r.ids)
         return tuple(None if d is None else wire(d) for d in found)
@@ -227,6 +252,27 @@ class Owner:
     def FindApplication(self, r: ports.FindApplication) -> object:  # noqa: N802
         return ports.Application(r.id, ports.BlobId(bytes(32)), 0, "")
 
+    def FindBlob(self, r: ports.FindBlob) -> object:  # noqa: N802
+        chunks = self.blobs.get(r.blob_id)
+        return None if chunks is None else ports.BlobChunks(sum(len(self.chunks[c]) for c in chunks), chunks)
+
+    def ReadChunk(self, r: ports.ReadChunk) -> object:  # noqa: N802
+        return self.chunks[r.chunk_id]
+
+    def WriteChunk(self, r: ports.WriteChunk) -> BlobId:  # noqa: N802
+        chunk_id = BlobId(hashlib.sha256(r.data).digest())
+        self.chunks[chunk_id] = r.data
+        return chunk_id
+
+    def StoreBlob(self, r: ports.StoreBlob) -> object:  # noqa: N802
+        self.blobs[r.blob_id] = r.chunks
+        return None
+
+    def DropChunks(self, r: ports.DropChunks) -> object:  # noqa: N802
+        for chunk_id in r.chunks:
+            self.chunks.pop(chunk_id, None)
+        return None
+
 
 def wire(delta: OpenDelta) -> bytes:
     count = len(delta.parents).to_bytes(4, "little")
@@ -242,6 +288,7 @@ class Node:
     streams: dict[int, tuple[str, int]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     done: list[SyncDone] = field(default_factory=list)
+    explained: list[Why] = field(default_factory=list)
 
 
 class World:
@@ -249,7 +296,7 @@ class World:
 
     def __init__(self, seed: int = 0) -> None:
         self.rng = random.Random(seed)
-        self.now = 1_700_000_000 * SECOND
+        self.now = START
         self.nodes: dict[str, Node] = {}
         self.registry = Registry()
         self.queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -286,6 +333,13 @@ class World:
         delta = self.nodes[name].owner.write(artifact)
         self.send(name, DeltaCommitted(CONTEXT, delta))
         return delta
+
+    def explain(self, name: str) -> dict[str, Any]:
+        """What ``why`` says now."""
+        node = self.nodes[name]
+        self.send(name, WhyWanted(CONTEXT, token=1))
+        assert self.run(1, lambda: bool(node.explained))
+        return dict(node.explained.pop().explanation)
 
     # running
 
@@ -337,6 +391,8 @@ class World:
             node.notices.append(effect.notice)
         elif isinstance(effect, SyncDone):
             node.done.append(effect)
+        elif isinstance(effect, Why):
+            node.explained.append(effect)
         else:
             assert isinstance(effect, Credit)
 
@@ -352,7 +408,7 @@ class World:
 
     def _answer(self, node: Node, request: object) -> object:
         if isinstance(request, ports.OpenStream):
-            return self._open(node, request.peer)
+            return self._open(node, request)
         if isinstance(request, ports.SendFrame):
             return self._frame(node, request)
         if isinstance(request, ports.Publish):
@@ -371,14 +427,15 @@ class World:
             return ports.Revisions(0, self.registry.revision)
         return tuple(self.registry.members)
 
-    def _open(self, node: Node, peer: str) -> int:
+    def _open(self, node: Node, request: ports.OpenStream) -> int:
+        peer = request.peer
         other = self.nodes[peer]
         if not other.up or (node.name, peer) in self.cut:
             raise Unreachable(f"{peer} cannot be reached")
         mine, theirs = next(self.stream_ids), next(self.stream_ids)
         node.streams[mine] = (peer, theirs)
         other.streams[theirs] = (node.name, mine)
-        self.later(MILLI, lambda: self.send(peer, StreamOpened(theirs, node.name)))
+        self.later(MILLI, lambda: self.send(peer, StreamOpened(theirs, node.name, request.blob)))
         return mine
 
     def _frame(self, node: Node, request: ports.SendFrame) -> None:
