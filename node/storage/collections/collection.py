@@ -126,6 +126,7 @@ class Collection(Generic[Value]):
 
     def __contains__(self, entity: EntityId) -> bool:
         """Whether the id is listed; an entry that was deleted and written again is, though it cannot be read."""
+        self._noted = True
         node = self.engine.index.get(self.id)
         return node is not None and node.children is not None and entity in node.children
 

@@ -106,6 +106,17 @@ def test_iteration_follows_creation_and_then_the_order_of_appending(harness: Har
     assert [key for key, _ in again.entries()] == by_id[1:]
 
 
+def test_asking_for_an_entry_fixes_the_order_as_iterating_does(harness: Harness) -> None:
+    engine = harness.engine()
+    table = UnorderedMap.create(engine, TEXT, TEXT)
+    table.insert("late", "")
+    opened = UnorderedMap.open(engine, table.id, TEXT, TEXT)
+    assert not opened.contains("early")
+    harness.now -= 1
+    opened.insert("early", "")
+    assert [key for key, _ in opened.entries()] == ["late", "early"]
+
+
 def test_a_field_has_the_id_of_its_name(engine: Engine) -> None:
     assert UnorderedMap.field(engine, TEXT, TEXT, "items", MAP_TYPE).id == collection_id("items")
     assert UnorderedSet.field(engine, TEXT, "s", crdt_type.UnorderedSet("String")).id == collection_id("s")

@@ -55,6 +55,12 @@ impl<'a> Arguments<'a> {
         values.iter().map(|value| from_hex(name, value.as_str().unwrap_or("?"))).collect()
     }
 
+    /// Requests inside this one.
+    pub fn requests(&self, name: &str) -> Outcome<Vec<Arguments<'a>>> {
+        let values = self.required(name)?.as_array().ok_or_else(|| format!("argument is no list: {name}"))?;
+        Ok(values.iter().map(Arguments::new).collect())
+    }
+
     pub fn hash(&self, name: &str) -> Outcome<[u8; 32]> {
         self.bytes(name)?.try_into().map_err(|_| format!("argument is not 32 bytes: {name}"))
     }

@@ -5,7 +5,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use calimero_storage::collections::{
     Counter, FrozenStorage, LwwRegister, Mergeable, ReplicatedGrowableArray, UnorderedMap, UnorderedSet, UserStorage,
-    Vector,
+    Vector as List,
 };
 use serde_json::{json, Value};
 
@@ -20,7 +20,7 @@ pub fn run(op: &str, arguments: &Arguments<'_>) -> Outcome<Value> {
     match kind {
         "map" => on(method, arguments, UnorderedMap::new, UnorderedMap::new_with_field_name, map),
         "set" => on(method, arguments, UnorderedSet::new, UnorderedSet::new_with_field_name, set),
-        "vector" => on(method, arguments, Vector::new, Vector::new_with_field_name, vector),
+        "vector" => on(method, arguments, List::new, List::new_with_field_name, vector),
         "gcounter" => on(method, arguments, Counter::<false>::new, Counter::<false>::new_with_field_name, gcounter),
         "pncounter" => on(method, arguments, Counter::<true>::new, Counter::<true>::new_with_field_name, pncounter),
         "rga" => on(method, arguments, ReplicatedGrowableArray::new, ReplicatedGrowableArray::new_with_field_name, rga),
@@ -30,24 +30,49 @@ pub fn run(op: &str, arguments: &Arguments<'_>) -> Outcome<Value> {
     }
 }
 
-/// Makes or loads the collection, runs the method and answers both.
+/// Makes or loads the collection, runs the method or steps on it and answers both.
 fn on<C: BorshSerialize + BorshDeserialize>(
     method: &str,
     arguments: &Arguments<'_>,
     make: impl FnOnce() -> C,
     make_named: impl FnOnce(&str) -> C,
-    act: impl FnOnce(&mut C, &str, &Arguments<'_>) -> Outcome<Value>,
+    act: impl Fn(&mut C, &str, &Arguments<'_>) -> Outcome<Value>,
 ) -> Outcome<Value> {
-    let (collection, value) = if method == "new" {
-        let made = arguments.optional("name").map_or_else(|| Ok(make()), |_| arguments.text("name").map(make_named))?;
-        (made, Value::Null)
-    } else {
-        let mut collection = arguments.borsh::<C>("at")?;
-        let value = act(&mut collection, method, arguments)?;
-        (collection, value)
+    let (collection, value) = match method {
+        "new" if arguments.optional("name").is_some() => (make_named(arguments.text("name")?), Value::Null),
+        "new" => (make(), Value::Null),
+        "init" => {
+            let mut collection = make();
+            let values = steps(&mut collection, arguments, &act)?;
+            let _ = act(&mut collection, "reassign", arguments)?;
+            (collection, values)
+        }
+        "many" => {
+            let mut collection = arguments.borsh::<C>("at")?;
+            let values = steps(&mut collection, arguments, &act)?;
+            (collection, values)
+        }
+        _ => {
+            let mut collection = arguments.borsh::<C>("at")?;
+            let value = act(&mut collection, method, arguments)?;
+            (collection, value)
+        }
     };
     let at = borsh::to_vec(&collection).map_err(text)?;
     Ok(json!({ "at": hex::encode(at), "value": value }))
+}
+
+/// Runs `steps`, each with its `method`, on one object; the values in order.
+fn steps<C>(
+    collection: &mut C,
+    arguments: &Arguments<'_>,
+    act: &impl Fn(&mut C, &str, &Arguments<'_>) -> Outcome<Value>,
+) -> Outcome<Value> {
+    let mut values = Vec::new();
+    for step in arguments.requests("steps")? {
+        values.push(act(collection, step.text("method")?, &step)?);
+    }
+    Ok(Value::from(values))
 }
 
 fn merged<C: Mergeable + BorshDeserialize>(collection: &mut C, arguments: &Arguments<'_>) -> Outcome<Value> {
@@ -104,7 +129,7 @@ fn set(set: &mut UnorderedSet<Bytes>, method: &str, arguments: &Arguments<'_>) -
     }
 }
 
-fn vector(vector: &mut Vector<Register>, method: &str, arguments: &Arguments<'_>) -> Outcome<Value> {
+fn vector(vector: &mut List<Register>, method: &str, arguments: &Arguments<'_>) -> Outcome<Value> {
     let value = || arguments.bytes("value").map(Register::new);
     let index = || arguments.number("index").map(|index| index as usize);
     match method {
