@@ -100,6 +100,7 @@ class Network:
         self.selected = next(iter(self.nodes))
         self.context_id: str | None = None
         self.wanted_method: str | None = None
+        self.faults = 0
         self.form = CallForm()
         self._details: dict[tuple[str, str], Details] = {}
 

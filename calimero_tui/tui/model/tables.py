@@ -136,7 +136,9 @@ def worker_rows(network: Network) -> list[Row]:
     rows = []
     for node in network.nodes.values():
         if node.last.workers is None:
-            why = node.last.gaps.get(Part.WORKERS, "not read" if node.ready else str(node.last.state))
+            why = (
+                "not offered" if Part.WORKERS in node.last.gaps else "not read" if node.ready else str(node.last.state)
+            )
             cells = {"node": Cell(node.name, "accent"), "name": Cell("-", "dim"), "state": Cell(why, "dim")}
             rows.append((False, Row(node.url, cells)))
         rows += [(_sound(row), _worker(node, row)) for row in node.last.workers or ()]

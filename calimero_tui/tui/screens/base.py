@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -16,6 +17,8 @@ from calimero_tui.tui.model.tables import standing
 from calimero_tui.tui.widgets.bar import Bar
 from calimero_tui.tui.widgets.facts import Facts
 from calimero_tui.tui.widgets.grid import Grid
+
+log = logging.getLogger(__name__)
 
 TABS: Final = (
     ("overview", "Overview"),
@@ -41,6 +44,14 @@ class Page(Screen[None]):
     def __init__(self, network: Network) -> None:
         super().__init__(name=self.NAME)
         self.network = network
+        self._complete = False
+
+    def on_mount(self) -> None:
+        """Comes when the body is there; earlier there is nothing to paint on."""
+        self._complete = True
+
+    def on_unmount(self) -> None:
+        self._complete = False
 
     def compose(self) -> ComposeResult:
         yield Bar(TABS, self.NAME)
@@ -60,10 +71,18 @@ class Page(Screen[None]):
         return next((row.id for grid in self.query(Grid) if grid.has_focus and (row := grid.current)), "")
 
     def refresh_state(self) -> None:
-        """Paint; called by the app while this screen is seen and something has changed."""
-        if self.is_mounted:
+        """Paint; called by the app while this screen is seen and something has changed.
+
+        A fault in what is shown must not end the dashboard: it is logged and counted, and the next change is painted.
+        """
+        if not self._complete:
+            return
+        try:
             self.query_one(Bar).show(*standing(self.network))
             self.paint()
+        except Exception:
+            self.network.faults += 1
+            log.exception("screen %s could not be painted", self.NAME)
 
     def on_screen_resume(self) -> None:
         self.refresh_state()

@@ -63,7 +63,7 @@ class CallScreen(Page):
         details, form, node = self.network.current_details(), self.network.form, self.network.node
         told = f"{node.name} · {node.address} · {node.last.state}"
         gap = details.gaps.get(Part.METHODS)
-        self.query_one("#about", Static).update(told + (f" · {gap}: type the method's name" if gap else ""))
+        self.query_one("#about", Static).update(told + (f"\n{gap}: type the method's name" if gap else ""))
         self._offer_contexts()
         self._offer_executors(details.owned)
         self._offer_methods([str(row.get("name")) for row in details.methods])
@@ -132,11 +132,14 @@ class CallScreen(Page):
         self.refresh_state()
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._choose(event.value)
+        self.refresh_state()
+
+    def _choose(self, method: str) -> None:
         form = self.network.form
-        if form.choose(event.value, self.network.current_details().methods):
+        if form.choose(method, self.network.current_details().methods):
             with self.prevent(TextArea.Changed):
                 self.query_one("#args", TextArea).text = form.args
-        self.refresh_state()
 
     def on_input_submitted(self) -> None:
         self.query_one("#args", TextArea).focus()
@@ -150,12 +153,20 @@ class CallScreen(Page):
 
     def action_run(self) -> None:
         form = self.network.form
+        self._read_fields()
         call = form.request(self.network.selected, self._chosen("context"))
         if call is not None:
             self.post_message(CallWanted(call))
         elif not form.running:
             self.notify(form.problem(), title="not sent", severity="warning", timeout=4)
         self.refresh_state()
+
+    def _read_fields(self) -> None:
+        """The key may come before the messages of what was typed."""
+        method = self.query_one("#method", Input).value
+        if method != self.network.form.method:
+            self._choose(method)
+        self.network.form.args = self.query_one("#args", TextArea).text
 
     def action_enter(self, field: str) -> None:
         self.query_one(f"#{field}").focus()

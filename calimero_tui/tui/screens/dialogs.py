@@ -66,6 +66,8 @@ class ResultScreen(ModalScreen[None]):
 class PromptScreen(ModalScreen[Mapping[str, object] | None]):
     """Asks for the parameters of an action; Enter goes on, and runs it on the last field."""
 
+    AUTO_FOCUS = "Input"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
     def __init__(self, action: Action, context_id: str | None) -> None:

@@ -36,10 +36,6 @@ class EventsScreen(Page):
         yield Input(placeholder="filter: words that a row must contain", id="filter", compact=True)
         yield EventLines(self.network.log, names, id="lines")
 
-    def on_mount(self) -> None:
-        self.query_one("#filter").display = False
-        self.query_one(EventLines).focus()
-
     def paint(self) -> None:
         self.query_one("#about", Static).update(self._told())
         self.query_one(EventLines).changed()
@@ -69,13 +65,13 @@ class EventsScreen(Page):
 
     def action_filter(self) -> None:
         box = self.query_one("#filter", Input)
-        box.display = True
+        box.add_class("open")
         box.focus()
 
     def action_leave_filter(self) -> None:
         box = self.query_one("#filter", Input)
         box.value = ""
-        box.display = False
+        box.remove_class("open")
         self.query_one(EventLines).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -84,7 +80,7 @@ class EventsScreen(Page):
 
     def on_input_submitted(self) -> None:
         box = self.query_one("#filter", Input)
-        box.display = bool(box.value)
+        box.set_class(bool(box.value), "open")
         self.query_one(EventLines).focus()
 
     def action_pause(self) -> None:

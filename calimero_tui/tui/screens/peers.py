@@ -33,7 +33,7 @@ class PeersScreen(Page):
         if node.last.peer_count is not None:
             told += f" · {count(node.last.peer_count, 'connected peer')}"
         if known is None and node.ready:
-            told += f" · {node.last.gaps.get(Part.PEERS, 'peer details could not be read')}"
+            told += f"\n{node.last.gaps.get(Part.PEERS, 'peer details could not be read')}"
         self.query_one("#about", Static).update(told)
         self.query_one("#peers", Grid).show(tables.PEERS, tables.peer_rows(node))
 

@@ -36,7 +36,7 @@ class SyncScreen(Page):
         if node.last.sessions is not None:
             told += f" · {count(len(node.last.sessions), 'session')}"
         elif node.ready:
-            told += f" · {node.last.gaps.get(Part.SESSIONS, 'sessions could not be read')}"
+            told += f"\n{node.last.gaps.get(Part.SESSIONS, 'sessions could not be read')}"
         self.query_one("#about", Static).update(told)
         self.query_one("#sessions", Grid).show(tables.SESSIONS, tables.session_rows(node, wall_clock))
 

@@ -21,7 +21,7 @@ class Facts(VerticalScroll):
         self._lines: list[Line] = []
 
     def show(self, lines: Sequence[Line]) -> None:
-        if list(lines) == self._lines or not self.is_mounted:
+        if list(lines) == self._lines:
             return
         self._lines = list(lines)
         self.draw_again()
