@@ -6,6 +6,7 @@ Two families of routes word the same mistakes differently. core 0.10.0: crates/s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -57,12 +58,14 @@ def too_large(wording: Wording) -> Refusal:
     return Refusal(text, status, wording.family)
 
 
-def read_value(wording: Wording, content_type: str, raw: bytes) -> object:
+def read_value(
+    wording: Wording, content_type: str, raw: bytes, parse: Callable[[bytes], object] = serde.decode
+) -> object:
     """The JSON value of a body. Raises :class:`Refusal`."""
     if not is_json(content_type):
         raise Refusal(_MEDIA, wording.media, wording.family)
     try:
-        return serde.decode(raw)
+        return parse(raw)
     except BadRequest as error:
         prefix, status = wording.syntax
         raise Refusal(f"{prefix}{error}", status, wording.family) from error
@@ -70,7 +73,7 @@ def read_value(wording: Wording, content_type: str, raw: bytes) -> object:
 
 def read_body(wording: Wording, model: type[Model], content_type: str, raw: bytes) -> Model:
     """A body as its model, within all limits. Raises :class:`Refusal`."""
-    value = read_value(wording, content_type, raw)
+    value = read_value(wording, content_type, raw, serde.parse)
     try:
         return convert(model, value)
     except msgspec.ValidationError as error:

@@ -89,7 +89,7 @@ def read(content_type: str, raw: bytes) -> Call | Refused:
         serde.check_depth(raw)
         found = _fast.decode(raw)
         if type(found.id) is not int or 0 <= found.id <= _MAX_U64:
-            return _call(found.id, found.params)
+            return _call(found.id, found.params, serde.canonical(bytes(found.params.argsJson)))
     except (msgspec.MsgspecError, UnicodeDecodeError, BadRequest):
         pass
     return _request(bodies.read_value(bodies.PLAIN, content_type, raw))
@@ -104,13 +104,13 @@ def read_batch(raw: bytes) -> list[Call | Refused]:
     return [_request(item) for item in items]
 
 
-def _call(identity: Id, params: _Params) -> Call | Refused:
+def _call(identity: Id, params: _Params, args: bytes) -> Call | Refused:
     try:
         return Call(
             identity,
             _context_of(params.contextId),
             _method(params.method),
-            serde.canonical(bytes(params.argsJson)),
+            args,
             _member_of(params.executorPublicKey),
             _aliases(params.substitute),
         )
@@ -162,7 +162,8 @@ def _request(found: object) -> Call | Refused:
         raise bodies.misshapen(bodies.PLAIN, f"invalid type: {kind}, expected struct Request")
     identity = _identity(found)
     try:
-        return _call(identity, _params(found))
+        params = _params(found)
+        return _call(identity, params, bytes(params.argsJson))
     except BadRequest as error:
         return Refused(identity, error)
 

@@ -18,7 +18,7 @@ import msgspec
 from node.api.errors import BadRequest
 from node.primitives import ID_LENGTH, MAX_ID_TEXT, Id32
 
-__all__ = ["MAX_DEPTH", "canonical", "check_depth", "decode", "describe", "id_error", "parse_id"]
+__all__ = ["MAX_DEPTH", "canonical", "check_depth", "decode", "describe", "id_error", "parse", "parse_id"]
 
 MAX_DEPTH: Final = 127
 """Levels of nesting; the reference's parser refuses the 128th, and a small stack must hold here as well."""
@@ -36,15 +36,26 @@ _ODD_NUMBER: Final = re.compile(rb"-0(?![.0-9eE])|[0-9]{19,}")
 """What serde_json reads as another type than msgspec: minus zero, and integers that may not fit 64 bits."""
 
 
-def decode(raw: bytes) -> Any:
-    """A JSON value. Raises :class:`BadRequest` with the parser's complaint."""
+def parse(raw: bytes) -> Any:
+    """A JSON value with whole numbers as they are, however large, for fields whose type is known.
+
+    Raises :class:`BadRequest` with the parser's complaint.
+    """
     check_depth(raw)
     try:
-        if _ODD_NUMBER.search(raw) is None:
-            return msgspec.json.decode(raw)
-        msgspec.json.decode(raw, type=msgspec.Raw)
-        return json.loads(raw, parse_int=_integer)
+        return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadRequest(_syntax(error)) from error
+
+
+def decode(raw: bytes) -> Any:
+    """A JSON value as serde_json holds one of any type. Raises :class:`BadRequest`."""
+    value = parse(raw)
+    if _ODD_NUMBER.search(raw) is None:
+        return value
+    try:
+        return json.loads(raw, parse_int=_integer)
+    except ValueError as error:
         raise BadRequest(_syntax(error)) from error
 
 
