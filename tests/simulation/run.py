@@ -541,8 +541,9 @@ def _tie(run: Run, station: Station, other: Station) -> None:
         (station, hostile.removed("tie", at)),
         (other, hostile.added(other, "tie", "tied", at)),
     ):
-        if where.merge(action):
-            run.oracle.unexplained(action)
+        if not where.merge(action):
+            return  # a full disk; and where the key never came, its removal leaves nothing behind
+        run.oracle.unexplained(action)
 
 
 def _shrink_graph(run: Run, fault: Fault) -> None:

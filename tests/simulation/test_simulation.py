@@ -9,7 +9,9 @@ from tests.simulation.plan import Plan, draw
 from tests.simulation.run import simulate
 from tests.simulation.shrink import shrink
 
-CHUNK = 8
+CHUNK = 4
+"""Seeds of one test: about 2 s, so that a busy machine does not run into the time-out."""
+
 SEEDS = 200
 WITHIN = 500
 """Seeds in which a defect must show."""
