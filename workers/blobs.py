@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from node.errors import ContextError, NotFound
+from node.errors import ContextError, NotFound, StorageError
 from node.primitives import BlobId, Hash
 from workers.messages.records import BlobRecord
 
@@ -67,7 +68,10 @@ class BlobWriter:
         return len(data)
 
     def finish(self) -> StoredBlob:
-        """Write the last chunk; the rows are still to be committed."""
+        """Write the last chunk; the rows are still to be committed.
+
+        Raises :class:`ContextError` when a chunk vanished that another writer made and took back.
+        """
         if self._buffer:
             self._store(bytes(self._buffer))
             self._buffer.clear()
@@ -75,6 +79,8 @@ class BlobWriter:
         blob_id = BlobId(hashlib.sha256(b"".join(links)).digest())
         whole = BlobRecord(blob_id, self._size, Hash(self._content.digest()), links)
         unique = {chunk.id: chunk for chunk in self._chunks}
+        if missing_chunks(self.folder, unique):
+            raise ContextError("a part of the blob vanished while another transfer broke off; send the blob again")
         return StoredBlob([*unique.values(), whole])
 
     def abort(self) -> None:
@@ -138,24 +144,107 @@ class BlobReader:
         return self._open
 
 
+def read_all(folder: Path, blob: BlobRecord) -> bytes:
+    """The whole content of a blob that fits into memory. Raises :class:`NotFound` when a chunk file is missing."""
+    reader = BlobReader(folder, blob)
+    try:
+        return reader.read(blob.size)
+    finally:
+        reader.close()
+
+
 def is_complete(folder: Path, blob: BlobRecord) -> bool:
     """Whether every chunk file of a blob is in place."""
     chunks = blob.links or ([] if blob.size == 0 else [blob.id])
     return all(chunk_file(folder, chunk).exists() for chunk in chunks)
 
 
+def missing_chunks(folder: Path, chunks: Iterable[BlobId]) -> tuple[BlobId, ...]:
+    """Those of the chunks whose file is not in place."""
+    return tuple(chunk for chunk in chunks if not chunk_file(folder, chunk).exists())
+
+
 def write_chunk(file: Path, content: bytes) -> bool:
     """Write aside, sync, rename: a reader finds the whole chunk or none, also after a lost power.
 
-    Answers whether the file is new.
+    Answers whether the file is new. One that is there counts as young again, so no sweep takes it before its row comes.
+    Raises :class:`StorageError` when the disk does not take it; what was there stays.
     """
-    if file.exists():
+    if _touched(file):
         return False
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:
+    try:
+        _write_synced(aside, content)
+        aside.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise StorageError(f"blob chunk {file.name} was not written: {error.strerror or error}") from error
+    return True
+
+
+def _touched(file: Path) -> bool:
+    try:
+        os.utime(file)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_synced(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:
         sink.write(content)
         sink.flush()
         os.fsync(sink.fileno())
-    aside.replace(file)
-    return True
+
+
+# -- room on the disk
+
+
+ORPHAN_AGE: Final = 24 * 3600.0
+"""Seconds after which a chunk file without a row is swept; no transfer takes that long between file and row."""
+
+
+def usage(folder: Path) -> int:
+    """Bytes of all files of the blob directory, parts of running transfers included."""
+    return sum(_size(entry) for entry in _entries(folder))
+
+
+def room(folder: Path, quota: int, most: int) -> int:
+    """Bytes that one more blob may have: ``most``, or what is left of ``quota`` (0: no quota)."""
+    return most if quota <= 0 else max(0, min(most, quota - usage(folder)))
+
+
+def sweep(folder: Path, known: Collection[BlobId], now: float, age: float = ORPHAN_AGE) -> tuple[int, int]:
+    """Remove files that no row names and that are ``age`` seconds old; their number and bytes."""
+    names = {str(chunk) for chunk in known}
+    count = freed = 0
+    for entry in _entries(folder):
+        if entry.name not in names and now - _changed(entry, now) >= age:
+            freed += _size(entry)
+            count += 1
+            Path(entry.path).unlink(missing_ok=True)
+    return count, freed
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return [entry for entry in found if entry.is_file(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _changed(entry: os.DirEntry[str], gone: float) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return gone

@@ -266,9 +266,13 @@ class Runtime(Section, frozen=True):
 
 
 class StoreSettings(Section, frozen=True):
-    """Ours. ``sync`` waits for the disk at every commit; ``buffered`` survives a killed process, not a power cut."""
+    """Ours. ``sync`` waits for the disk at every commit; ``buffered`` survives a killed process, not a power cut.
+
+    ``blob_quota`` is what all blobs together may have, in bytes; 0 for no bound.
+    """
 
     durability: Literal["buffered", "sync"] = "buffered"
+    blob_quota: int = 0
 
 
 class Registry(Section, frozen=True):

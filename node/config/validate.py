@@ -130,6 +130,7 @@ def _auth_problems(auth: EmbeddedAuth) -> Iterator[str]:
 
 
 def _own_problems(config: NodeConfig) -> Iterator[str]:
+    yield from _range("store.blob_quota", config.store.blob_quota, 0, 1 << 60, "")
     yield from _range("runtime.workers", config.runtime.workers, 1, MAX_RUNTIME_WORKERS, "")
     if config.runtime.deadline_ms <= 0:
         yield f"runtime.deadline_ms is {config.runtime.deadline_ms}; it must be positive"

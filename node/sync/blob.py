@@ -55,7 +55,7 @@ async def fetch(core: Core, context: Followed, link: Link, blob_id: BlobId, size
     ack = await link.init(CHUNK_TIMEOUT)
     if not isinstance(ack.payload, InitBlobShare) or ack.payload.blob_id != blob_id:
         raise RemoteProtocolError(f"unexpected ack blob id from peer {link.peer}", peer=link.peer)
-    taken = _Taken(link.peer, blob_id, size)
+    taken = Taken(link.peer, blob_id, size)
     try:
         await _receive(link, OpeningChain(agree(me.private_key, ack.party_id), ack.next_nonce), taken)
         await Ask(StoreBlob(blob_id, taken.bytes, Hash(taken.digest.digest()), tuple(taken.chunks)))
@@ -64,7 +64,7 @@ async def fetch(core: Core, context: Followed, link: Link, blob_id: BlobId, size
         raise
 
 
-async def _receive(link: Link, chain: OpeningChain, taken: _Taken) -> None:
+async def _receive(link: Link, chain: OpeningChain, taken: Taken) -> None:
     number = 0
     while True:
         frame = await link.frame(CHUNK_TIMEOUT)
@@ -83,7 +83,7 @@ async def _receive(link: Link, chain: OpeningChain, taken: _Taken) -> None:
         number += 1
 
 
-class _Taken:
+class Taken:
     """What came so far, and whether it is what was asked for."""
 
     def __init__(self, peer: str, blob_id: BlobId, size: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.events import Notice
-from node.primitives import ContextId
+from node.primitives import BlobId, ContextId
 from node.sync.kernel import Call
 from node.sync.ports import OpenDelta
 
 __all__ = [
     "Answered",
+    "BlobDone",
+    "BlobWanted",
     "CloseStream",
     "ContextGone",
     "ContextReady",
@@ -142,6 +144,15 @@ class SyncWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobWanted:
+    """Fetch a blob of a context from whoever holds it; :class:`BlobDone` answers."""
+
+    context_id: ContextId
+    blob_id: BlobId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class WhyWanted:
     """:class:`Why` answers it."""
 
@@ -170,6 +181,7 @@ Event = (
     | RegistryChanged
     | SyncWanted
     | WhyWanted
+    | BlobWanted
     | Tick
 )
 
@@ -217,4 +229,12 @@ class Why:
     error: BaseException | None = None
 
 
-Effect = Call | Credit | CloseStream | Tell | SyncDone | Why
+@dataclass(frozen=True, slots=True)
+class BlobDone:
+    """The answer to :class:`BlobWanted`: the blob is here, or why it is not."""
+
+    token: int
+    error: BaseException | None = None
+
+
+Effect = Call | Credit | CloseStream | Tell | SyncDone | Why | BlobDone

@@ -12,10 +12,12 @@ from typing import cast
 
 from node.errors import CalimeroError
 from node.primitives import ContextId
-from node.sync import gossip, schedule, serve
+from node.sync import blob_fetch, blob_protocol, gossip, schedule, serve
 from node.sync.core import DEFAULT_SETTINGS, Core, Settings
 from node.sync.events import (
     Answered,
+    BlobDone,
+    BlobWanted,
     ContextGone,
     ContextReady,
     DeltaCommitted,
@@ -72,6 +74,7 @@ class SyncManager:
             RegistryChanged: self._on_registry,
             SyncWanted: self._on_wanted,
             WhyWanted: self._on_why,
+            BlobWanted: self._on_blob,
             Tick: lambda event: None,
         }
 
@@ -93,7 +96,8 @@ class SyncManager:
 
     def _on_opened(self, event: StreamOpened) -> None:
         link = self.core.streams.adopt(event.stream, event.peer)
-        self._kernel.spawn(serve.serve(self.core, link), f"serve {event.stream}")
+        script = blob_protocol.serve if event.blob else serve.serve
+        self._kernel.spawn(script(self.core, link), f"serve {event.stream}")
 
     def _on_frame(self, event: FrameReceived) -> None:
         link = self.core.streams.find(event.stream)
@@ -232,6 +236,17 @@ class SyncManager:
             await context.round_after(before[context.id])
         reports = [self._latest(context.id) for context in wanted]
         self._kernel.emit(SyncDone(token, tuple(reports)))
+
+    def _on_blob(self, event: BlobWanted) -> None:
+        self._kernel.spawn(self._fetch_blob(event), "blob")
+
+    async def _fetch_blob(self, event: BlobWanted) -> None:
+        try:
+            await blob_fetch.fetch(self.core, self.core.context(event.context_id), event.blob_id)
+        except CalimeroError as error:
+            self._kernel.emit(BlobDone(event.token, error))
+        else:
+            self._kernel.emit(BlobDone(event.token))
 
     def _on_why(self, event: WhyWanted) -> None:
         self._kernel.spawn(self._explain(event), "why")

@@ -413,6 +413,21 @@ class ReadChunk(Request[bytes]):
 
 
 @dataclass(frozen=True, slots=True)
+class MissingChunks(Request[tuple[BlobId, ...]]):
+    """Those of the chunks that are not here."""
+
+    chunks: tuple[BlobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindHolder(Request[str | None]):
+    """The peer that announced a blob of a context in the DHT; a hint, nobody signs it."""
+
+    context_id: ContextId
+    blob_id: BlobId
+
+
+@dataclass(frozen=True, slots=True)
 class WriteChunk(Request[BlobId]):
     """Keep one chunk; the answer is its id."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -10,8 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.errors import ContextError, NotFound
-from workers.blobs import CHUNK_SIZE, EMPTY, BlobReader, BlobWriter, StoredBlob, chunk_file, is_complete
+from node.errors import ContextError, NotFound, StorageError
+from workers.blobs import (
+    CHUNK_SIZE,
+    EMPTY,
+    BlobReader,
+    BlobWriter,
+    StoredBlob,
+    chunk_file,
+    is_complete,
+    read_all,
+    room,
+    usage,
+)
 
 LIMIT = 8 << 20
 
@@ -75,3 +88,37 @@ def test_a_missing_chunk_is_named(tmp_path: Path) -> None:
 def test_chunk_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     stored = _write(tmp_path / "blobs", b"hello")
     assert chunk_file(tmp_path / "blobs", stored.blob.links[0]).stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_loses_nothing_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = _write(tmp_path, b"kept")
+    real = os.fsync
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    writer = BlobWriter(tmp_path, LIMIT)
+    with pytest.raises(StorageError, match="was not written: No space left on device"):
+        writer.write(b"x" * CHUNK_SIZE)
+    writer.abort()
+    monkeypatch.setattr(os, "fsync", real)
+    assert [file.name for file in tmp_path.iterdir()] == [str(kept.blob.links[0])]
+    assert read_all(tmp_path, kept.blob) == b"kept"
+
+
+def test_a_part_that_another_transfer_took_back_is_noticed(tmp_path: Path) -> None:
+    """Both write the same chunk; the one that made the file breaks off."""
+    first, second = BlobWriter(tmp_path, LIMIT), BlobWriter(tmp_path, LIMIT)
+    for writer in (first, second):
+        writer.write(b"x" * CHUNK_SIZE)
+    first.abort()
+    with pytest.raises(ContextError, match="send the blob again"):
+        second.finish()
+
+
+def test_the_room_is_what_the_quota_leaves(tmp_path: Path) -> None:
+    assert room(tmp_path / "new", 100, 1000) == 100
+    _write(tmp_path, b"x" * 60)
+    assert usage(tmp_path) == 60
+    assert [room(tmp_path, quota, 1000) for quota in (0, 50, 100, 5000)] == [1000, 0, 40, 1000]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.primitives import ApplicationId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
+from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from workers.messages.base import Done, Message, Note, Record, Request
 from workers.messages.records import (
     ApplicationRecord,
@@ -63,6 +63,7 @@ __all__ = [
     "ApplyReport",
     "BeginInstall",
     "BlameEntry",
+    "BlobAnnounced",
     "BlobAnswer",
     "BlobList",
     "BucketDigests",
@@ -444,6 +445,13 @@ class GovernanceQueued(Note, frozen=True):
     executor: PublicKey
     mutations: list[MutationRecord] = []
     proposals: list[ProposalRecord] = []
+
+
+class BlobAnnounced(Note, frozen=True):
+    """To sync: a guest wants the members of a context to find a blob of this node."""
+
+    context_id: ContextId
+    blob_id: BlobId
 
 
 class StateChanged(Note, frozen=True):

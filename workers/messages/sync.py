@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from node.primitives import ApplicationId, ContextId, Hash, PublicKey
+from node.primitives import ApplicationId, BlobId, ContextId, Hash, PublicKey
 from workers.messages.base import Done, Message, Request
-from workers.messages.records import ApplicationRecord
+from workers.messages.records import ApplicationRecord, BlobRecord
 
 __all__ = [
+    "AnnounceBlob",
+    "BlobHere",
+    "BlobUsage",
+    "BlobUsageAnswer",
+    "BlobsFreed",
     "ChangeCapabilities",
+    "CollectBlobs",
     "ContextCreated",
     "CreateContext",
     "CreateOpenInvitation",
+    "DeleteBlob",
     "ExplainContext",
     "Explanation",
+    "FetchBlob",
     "InstallFile",
     "InstallUrl",
     "Installed",
@@ -24,6 +32,7 @@ __all__ = [
     "Left",
     "ListSessions",
     "OpenInvitation",
+    "PinBlob",
     "Propose",
     "ReadRegistry",
     "RegistryAnswer",
@@ -198,3 +207,63 @@ class Installed(Message, frozen=True):
 
 class Uninstall(Request[Done], frozen=True):
     id: ApplicationId
+
+
+# -- blobs
+
+
+class FetchBlob(Request["BlobHere"], frozen=True):
+    """Have a blob be here, from members of the context or from whom the DHT names. Fails with ``NotFound``."""
+
+    context_id: ContextId
+    blob_id: BlobId
+
+
+class BlobHere(Message, frozen=True):
+    blob: BlobRecord
+
+
+class AnnounceBlob(Request[Done], frozen=True):
+    """Tell the DHT that members of the context find the blob here."""
+
+    context_id: ContextId
+    blob_id: BlobId
+
+
+class PinBlob(Request[Done], frozen=True):
+    """Keep a blob whatever happens, or (``pinned`` false) no longer."""
+
+    blob_id: BlobId
+    pinned: bool = True
+
+
+class DeleteBlob(Request["BlobsFreed"], frozen=True):
+    """Delete a blob that is neither pinned nor the bytecode of an installed application."""
+
+    blob_id: BlobId
+
+
+class CollectBlobs(Request["BlobsFreed"], frozen=True):
+    """Delete what nothing needs: copies fetched from peers, bytecode of applications that are gone, and leftovers of
+    broken transfers. Never what somebody stored here, or pinned."""
+
+
+class BlobsFreed(Message, frozen=True):
+    """``blobs`` were deleted; ``files`` counts leftovers without a row; ``size`` is in bytes, of both."""
+
+    blobs: list[BlobId]
+    size: int
+    files: int = 0
+
+
+class BlobUsage(Request["BlobUsageAnswer"], frozen=True):
+    pass
+
+
+class BlobUsageAnswer(Message, frozen=True):
+    """Bytes on disk, the quota (0: none), pinned blobs, and those that :class:`CollectBlobs` would delete."""
+
+    size: int
+    quota: int
+    pinned: list[BlobId]
+    spare: list[BlobId]

@@ -10,6 +10,7 @@ from typing import Final
 
 from node.config.model import Runtime
 from node.context.bundle import module_of
+from node.primitives import BlobId, ContextId
 from node.runtime.config import RuntimeConfig
 from node.store.base import Store
 from node.store.rocks import Durability, Memory, RocksStore
@@ -17,6 +18,7 @@ from node.store.shards import SHARDS, Shards, worker_of
 from workers.channels.blocking import Hub
 from workers.channels.peers import ignore
 from workers.messages import Note
+from workers.messages.runtime import BlobAnnounced
 from workers.run_blocking import Worker, run_blocking
 from workers.runtime.engine import WasmGuest
 from workers.runtime.operations import OPERATIONS
@@ -48,7 +50,10 @@ def serve(worker: Worker, start: WorkerStart) -> None:
     def tell(peer: str, note: Note) -> bool:
         return bool(outbox) and outbox[0].note(peer, note)
 
-    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of, prepare=guest.prepare)
+    def announce(blob_id: BlobId, context_id: ContextId) -> bool:
+        return tell("sync", BlobAnnounced(context_id, blob_id))
+
+    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of, announce, guest.prepare)
     runtime = RuntimeWorker(shards, guest, start.blob_dir, ports, OPERATIONS)
     try:
         hub = worker.open(runtime.handle, ignore)

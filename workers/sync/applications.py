@@ -20,10 +20,11 @@ from node.context import bundle
 from node.context.application import NO_VERSION, UNKNOWN_PACKAGE, bundle_id, module_id, version_key
 from node.errors import ApplicationNotInstalled, BundleError, CompilationError, ContextError
 from node.runtime.limits import MAX_MODULE_SIZE
-from workers.blobs import BlobReader, BlobWriter, is_complete
+from workers.blobs import BlobWriter, is_complete, read_all
 from workers.messages import runtime, sync
 from workers.messages.base import Done
 from workers.messages.records import ApplicationRecord, BlobRecord
+from workers.sync.blobs import BlobKeeper
 from workers.sync.local import Owners
 
 log = logging.getLogger(__name__)
@@ -44,10 +45,12 @@ class Applications:
         owners: Owners,
         blob_dir: Path,
         inform: Callable[[runtime.PutApplication | runtime.RemoveApplication], Awaitable[None]],
+        blobs: BlobKeeper,
     ) -> None:
         self._owners = owners
         self._blob_dir = blob_dir
         self._inform = inform
+        self._blobs = blobs
 
     def handlers(self) -> dict[type, Callable[..., Awaitable[object]]]:
         """Operation type to handler, for the worker's dispatch table."""
@@ -77,7 +80,7 @@ class Applications:
         blob = (await self._owners.ask(runtime.GetBlob(wanted.blob_id))).blob
         if blob is None or not is_complete(self._blob_dir, blob):
             raise ApplicationNotInstalled(f"the blob {wanted.blob_id} of application {wanted.id} is not on this node")
-        content = await asyncio.to_thread(BlobReader(self._blob_dir, blob).read, blob.size)
+        content = await asyncio.to_thread(read_all, self._blob_dir, blob)
         record = _record(content, blob, wanted.source, wanted.metadata, None, None)
         if record.id != wanted.id:
             raise ContextError(f"application mismatch: expected {wanted.id}, got {record.id}")
@@ -97,9 +100,10 @@ class Applications:
         self, content: bytes, source: str, metadata: bytes, package: str | None, version: str | None
     ) -> ApplicationRecord:
         _check(content)
+        await self._blobs.make_room(len(content))
         stored = await asyncio.to_thread(_store, self._blob_dir, content)
         record = _record(content, stored[-1], source, metadata, package, version)
-        await self._owners.ask(runtime.PutBlobs(stored))
+        await self._blobs.store(stored)
         await self._inform(runtime.PutApplication(record))
         log.info("installed application %s from %s", record.id, source)
         return record

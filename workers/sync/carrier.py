@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol
 from node.codec import borsh
 from node.context.owner.repair import Buckets, Place, Row
 from node.errors import NotFound
-from node.primitives import BlobId, ContextId, DeltaId, Hash, PublicKey
+from node.primitives import BlobId, ContextId, DeltaId, Hash, PublicKey, to_base58
 from node.sync import kernel
 from node.sync import ports as p
-from workers.blobs import chunk_file, is_complete, write_chunk
+from workers.blobs import chunk_file, is_complete, missing_chunks, write_chunk
 from workers.channels.asyncio_ import Peers
 from workers.messages import network as n
 from workers.messages import runtime as r
@@ -40,7 +40,8 @@ class Registry(Protocol):
 
 
 class Carrier:
-    """``install`` puts an application into place whose blob is here, and tells the runtime workers."""
+    """``install`` puts an application into place whose blob is here, and tells the runtime workers; ``store`` writes
+    the rows of a blob that came from a peer."""
 
     def __init__(
         self,
@@ -49,11 +50,13 @@ class Carrier:
         registry: Registry,
         blob_dir: Path,
         install: Callable[[ApplicationRecord], Awaitable[object]],
+        store: Callable[[list[BlobRecord]], Awaitable[None]],
     ) -> None:
         self._peers = peers
         self._owners = owners
         self._registry = registry
         self._install_blob = install
+        self._store_rows = store
         self._blobs = blob_dir
         self._table: dict[type[kernel.Request[Any]], Callable[[Any], Awaitable[object]]] = {
             p.OpenStream: self._open,
@@ -91,6 +94,8 @@ class Carrier:
             p.FindApplication: self._find_application,
             p.FindBlob: self._find_blob,
             p.ReadChunk: self._read_chunk,
+            p.MissingChunks: self._missing_chunks,
+            p.FindHolder: self._find_holder,
             p.WriteChunk: self._write_chunk,
             p.StoreBlob: self._store_blob,
             p.DropChunks: self._drop_chunks,
@@ -248,6 +253,13 @@ class Carrier:
         except FileNotFoundError as error:
             raise NotFound(f"chunk {q.chunk_id} of a blob is not on this node") from error
 
+    async def _missing_chunks(self, q: p.MissingChunks) -> tuple[BlobId, ...]:
+        return await asyncio.to_thread(missing_chunks, self._blobs, q.chunks)
+
+    async def _find_holder(self, q: p.FindHolder) -> str | None:
+        answer: n.RecordAnswer = await self._net(n.GetRecord(q.context_id + q.blob_id))
+        return None if answer.value is None else holder_in(answer.value)
+
     async def _write_chunk(self, q: p.WriteChunk) -> BlobId:
         chunk_id = BlobId(hashlib.sha256(q.data).digest())
         await asyncio.to_thread(write_chunk, chunk_file(self._blobs, chunk_id), q.data)
@@ -256,7 +268,7 @@ class Carrier:
     async def _store_blob(self, q: p.StoreBlob) -> None:
         chunks = {chunk: await self._chunk_record(chunk) for chunk in q.chunks}
         whole = BlobRecord(q.blob_id, q.size, q.hash, list(q.chunks))
-        await self._owners.ask(r.PutBlobs([*chunks.values(), whole]))
+        await self._store_rows([*chunks.values(), whole])
 
     async def _chunk_record(self, chunk_id: BlobId) -> BlobRecord:
         size = (await asyncio.to_thread(chunk_file(self._blobs, chunk_id).stat)).st_size
@@ -274,6 +286,15 @@ class Carrier:
 
 
 # -- between values and records
+
+
+PEER_ID: Final = 38
+"""Bytes of the id of an Ed25519 peer, which a record about a blob begins with; its size in 8 bytes follows."""
+
+
+def holder_in(record: bytes) -> str | None:
+    """The peer that a DHT record names, None for a record of another form."""
+    return to_base58(record[:PEER_ID]) if len(record) == PEER_ID + 8 else None
 
 
 def wanted_record(wanted: p.Application) -> ApplicationRecord:

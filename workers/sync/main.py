@@ -18,7 +18,7 @@ from typing import Any, Final
 from node.config.model import NodeConfig, Sync
 from node.context.requests import Target
 from node.errors import CalimeroError
-from node.primitives import ContextId
+from node.primitives import BlobId, ContextId
 from node.sync import events as e
 from node.sync import ports
 from node.sync.core import Settings
@@ -32,7 +32,8 @@ from workers.messages.base import Message, Note, Request
 from workers.run_asyncio import Worker, run_asyncio
 from workers.start import WorkerStart
 from workers.sync.applications import Applications
-from workers.sync.carrier import BLOB_PROTOCOL, NETWORK, Carrier, open_delta_of
+from workers.sync.blobs import BlobKeeper
+from workers.sync.carrier import BLOB_PROTOCOL, NETWORK, NETWORK_TIMEOUT, Carrier, open_delta_of
 from workers.sync.lifecycle import Lifecycle, RegistryNames
 from workers.sync.local import Local
 from workers.sync.membership import Membership
@@ -114,6 +115,16 @@ class SyncWorker:
 
     def call_members(self, context_id: ContextId) -> None:
         self._feed(e.RegistryChanged(context_id))
+
+    async def fetch_blob(self, context_id: ContextId, blob_id: BlobId) -> None:
+        assert self.shell is not None
+        await self.shell.fetch_blob(context_id, blob_id)
+
+    async def own_peer(self) -> str:
+        return (await self.peers.request(NETWORK, n.ListPeers())).peer
+
+    async def put_record(self, key: bytes, value: bytes) -> None:
+        await self.peers.request(NETWORK, n.PutRecord(key, value), timeout=NETWORK_TIMEOUT)
 
     def governance_failed(self, context_id: ContextId, kind: str, reason: str) -> None:
         """Tell the observers that a request of a guest was not carried out."""
@@ -272,11 +283,14 @@ async def serve(worker: Worker) -> None:
     lifecycle = Lifecycle(local, shell, relayer, registry_names(config), os.urandom)
     membership = Membership(local, shell, relayer, os.urandom)
     queued = QueuedGovernance(local, lifecycle, membership, shell.governance_failed)
-    applications = Applications(shell.owners, worker.start.blob_dir, shell.owners.inform)
-    shell.handlers |= lifecycle.handlers() | membership.handlers() | applications.handlers()
-    shell.notes[r.GovernanceQueued] = queued.take
+    folder, quota = worker.start.blob_dir, config.store.blob_quota
+    blobs = BlobKeeper(shell.owners, shell, folder, quota, time.time)
+    applications = Applications(shell.owners, folder, shell.owners.inform, blobs)
+    for part in (lifecycle, membership, applications, blobs):
+        shell.handlers |= part.handlers()
+    shell.notes |= {r.GovernanceQueued: queued.take, r.BlobAnnounced: blobs.announced}
     carrier = Carrier(
-        shell.peers, shell.owners, RelayerRegistry(relayer), worker.start.blob_dir, applications.install_blob
+        shell.peers, shell.owners, RelayerRegistry(relayer), folder, applications.install_blob, blobs.store
     )
     governance = asyncio.create_task(queued.run())
     try:

@@ -8,14 +8,14 @@ from node.primitives import ContextId
 from workers.channels.asyncio_ import Peers
 from workers.channels.peers import NODE_ROWS
 from workers.messages.base import Done, Message, Request
-from workers.messages.runtime import ListContexts, PutApplication, RemoveApplication
+from workers.messages.runtime import ListContexts, PutApplication, PutBlobs, RemoveApplication, RemoveBlobs
 
 R = TypeVar("R")
 
 TIMEOUT: Final = 120.0
 """Seconds. An owner may compile a module or write a snapshot first; the scripts have deadlines of their own."""
 
-EVERYWHERE: Final = (PutApplication, RemoveApplication)
+EVERYWHERE: Final = (PutApplication, RemoveApplication, PutBlobs, RemoveBlobs)
 """Rows that every runtime worker keeps a copy of."""
 
 
@@ -35,7 +35,7 @@ class Owners:
         answer = await self._peers.request(name, cast(Request[Message], operation), timeout=TIMEOUT)
         return cast(R, answer)
 
-    async def inform(self, operation: PutApplication | RemoveApplication) -> None:
+    async def inform(self, operation: PutApplication | RemoveApplication | PutBlobs | RemoveBlobs) -> None:
         """Tell every runtime worker, the owner of the node-wide rows first."""
         for name in self._peers.owners.all():
             await self._peers.request(name, operation, timeout=TIMEOUT)

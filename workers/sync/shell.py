@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from node.errors import CalimeroError, WorkerError
-from node.primitives import ContextId
+from node.primitives import BlobId, ContextId
 from node.sync import events as e
 from node.sync.kernel import SECOND, Call, Request
 from node.sync.manager import SyncManager
@@ -75,6 +75,12 @@ class Shell:
         self.feed(e.WhyWanted(context_id, token))
         return await future
 
+    async def fetch_blob(self, context_id: ContextId, blob_id: BlobId) -> None:
+        """Have a blob of a context be here. Raises :class:`NotFound`, :class:`UnknownContext`."""
+        token, future = self._expect()
+        self.feed(e.BlobWanted(context_id, blob_id, token))
+        await future
+
     def sessions(self, limit: int) -> bytes:
         """JSON of the latest session reports, newest first."""
         found = itertools.islice(self.manager.core.history, max(0, limit))
@@ -97,6 +103,8 @@ class Shell:
             self._stream(effect)
         elif isinstance(effect, e.Tell):
             self._told(effect)
+        elif isinstance(effect, e.BlobDone):
+            self._settle(effect.token, b"", effect.error)
         elif isinstance(effect, e.SyncDone):
             self._settle(effect.token, json.dumps(effect.reports).encode(), None)
         else:

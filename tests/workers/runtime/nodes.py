@@ -13,12 +13,12 @@ from node.primitives import ApplicationId, BlobId, ContextId, Hash, PrivateKey, 
 from node.runtime.call import Guest
 from node.store.memory import MemoryDisk, MemoryStore
 from node.store.shards import SHARDS, Shards
+from workers.blobs import write_chunk
 from workers.messages import Message, Note, Request
 from workers.messages import runtime as m
 from workers.messages.records import ApplicationRecord, BlobRecord, ConfigRecord, DeltaRecord, OwnedIdentity
 from workers.messages.wire import decode_message, encode_message
 from workers.runtime.operations import OPERATIONS
-from workers.runtime.services import write_chunk
 from workers.runtime.worker import Ports, RuntimeWorker
 
 R = TypeVar("R", bound=Message)

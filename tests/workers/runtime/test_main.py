@@ -12,9 +12,9 @@ from node.primitives import ApplicationId, BlobId, Hash, PrivateKey
 from node.store.shards import SHARDS, shard_of
 from tests.workers.runtime.nodes import CONFIG, CONTEXT, WASM
 from tests.workers.runtime.process import RuntimeProcess
+from workers.blobs import write_chunk
 from workers.messages import runtime as m
 from workers.messages.records import ApplicationRecord, BlobRecord, OwnedIdentity
-from workers.runtime.services import write_chunk
 
 
 def create(process: RuntimeProcess, home: Path) -> OwnedIdentity:
