@@ -42,7 +42,10 @@ def lines(event: Event) -> list[str]:
         case StepPassed():
             return [f"ok    {_label(event.step)}  {event.seconds:.2f} s", *_captured(event)]
         case StepFailed():
-            return [f"FAIL  {_label(event.step)}  {event.seconds:.2f} s", *_indented(f"{event.error}\n{event.diff}")]
+            return [
+                f"FAIL  {_label(event.step)}  line {event.step.line}  {event.seconds:.2f} s",
+                *_indented(f"{event.error}\n{event.diff}"),
+            ]
         case RunFinished():
             verdict = "passed" if event.passed else "failed"
             return [f"{verdict}: {event.steps} steps passed in {event.seconds:.2f} s"]

@@ -31,7 +31,7 @@ Rows = list[dict[str, Any]]
 
 
 async def ask(session: Session) -> Snapshot:
-    """What the node has now. What it does not answer is empty; raises nothing of its own."""
+    """What the node has now; what it does not answer is empty."""
     listings, aliases = await asyncio.gather(_listings(session), _aliases(session))
     values: dict[Source, Values] = {
         source: [(str(row[key]), str(row.get(note, ""))) for row in listings[source]]
@@ -39,8 +39,11 @@ async def ask(session: Session) -> Snapshot:
     }
     owned = [row for row in listings[Source.MEMBERS] if row.get("owned")]
     values[Source.OWNED] = [(str(row["public_key"]), "") for row in owned]
-    signatures = {str(row["name"]): str(row.get("signature", "")) for row in listings[Source.METHODS]}
-    return Snapshot(values, aliases, signatures)
+    return Snapshot(values, aliases, {str(row["name"]): _types(row) for row in listings[Source.METHODS]})
+
+
+def _types(method: dict[str, Any]) -> dict[str, str]:
+    return {str(p["name"]): f"{p['type']}{'?' if p.get('optional') else ''}" for p in method.get("parameters", ())}
 
 
 async def _listings(session: Session) -> dict[Source, Rows]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from calimero_tui.actions.base import Kind, Parameter, Source
 from calimero_tui.repl.parse import Form, find
@@ -14,8 +13,6 @@ from node.errors import Refused
 
 Values = Sequence[tuple[str, str]]
 """Texts that can be put in, each with what it is."""
-
-_ARGUMENT: Final = re.compile(r"(\w+)\s*\??:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +26,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a node had when it was last asked. ``aliases`` are names for ids; ``signatures`` are by method name."""
+    """What a node had when it was last asked. ``aliases`` are names for ids; ``methods`` have the types of their
+    arguments by name."""
 
     values: Mapping[Source, Values] = field(default_factory=dict)
     aliases: Mapping[Source, Mapping[str, str]] = field(default_factory=dict)
-    signatures: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def complete(
@@ -77,7 +75,7 @@ def _arguments(
     if parameter is None:
         return
     if parameter.kind is Kind.JSON:
-        yield from _names(_signature(given, form, snapshot), before, current)
+        yield from _names(_arguments_of(given, form, snapshot), before, current)
     else:
         known = {**snapshot.values, Source.ACTIONS: [(name, "") for name in forms]}
         yield from _values(parameter, current, known, snapshot.aliases, files)
@@ -112,20 +110,20 @@ def _expected(form: Form, before: Sequence[Word]) -> tuple[Parameter | None, lis
     return (places[-1] if pairs else None), given
 
 
-def _signature(given: Sequence[str], form: Form, snapshot: Snapshot) -> str:
+def _arguments_of(given: Sequence[str], form: Form, snapshot: Snapshot) -> Mapping[str, str]:
     places = [p for p in form.parameters if not p.option]
     for parameter, text in zip(places, given, strict=False):
         if parameter.source is Source.METHODS:
-            return snapshot.signatures.get(text, "")
-    return ""
+            return snapshot.methods.get(text, {})
+    return {}
 
 
-def _names(signature: str, before: Sequence[Word], current: Word) -> Iterator[Candidate]:
+def _names(types: Mapping[str, str], before: Sequence[Word], current: Word) -> Iterator[Candidate]:
     """Names of arguments that are not given yet, as ``name=``."""
     used = {pair[0] for word in before if (pair := word.pair()) is not None}
-    for name in _ARGUMENT.findall(signature):
+    for name, kind in types.items():
         if name not in used and f"{name}=".startswith(current.raw):
-            yield Candidate(f"{name}=", current.start, signature)
+            yield Candidate(f"{name}=", current.start, kind)
 
 
 def _values(

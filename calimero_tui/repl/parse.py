@@ -1,7 +1,8 @@
 """Turns a line into a command with its values. Pure; what commands there are comes in as a table.
 
 ``NAME value… --option value name=value``. Where a command takes a JSON object by position, ``k=v`` words build it: a
-bare value is read as JSON when it is JSON, a quoted one is always text (``n=5`` is a number, ``n="5"`` a text).
+bare value is read as JSON when it is JSON, a quoted one is always text (``n=5`` is a number, ``n="5"`` a text), and so
+is one whose type is known to be text.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, NoReturn, Protocol, TypeVar
 
-from calimero_tui.actions.base import Kind, Parameter
+from calimero_tui.actions.base import Kind, Parameter, Source
 from calimero_tui.repl.words import Word, split
 from node.errors import Refused
 
 YES: Final = "--yes"
+TEXT: Final = "string"
+"""The type of arguments that are text however they look."""
+
+Types = Mapping[str, Mapping[str, str]]
+"""Types of the arguments of methods, by the names of both; a question mark behind a type allows null."""
 
 
 class Form(Protocol):
@@ -40,13 +46,13 @@ class Line(Generic[F]):
     yes: bool = False
 
 
-def parse(line: str, forms: Mapping[str, F]) -> Line[F] | None:
+def parse(line: str, forms: Mapping[str, F], types: Types | None = None) -> Line[F] | None:
     """Read a line; None when it is empty or a comment. Raises :class:`Refused` naming what is wrong."""
     words = split(line)
     if not words:
         return None
     form, rest = find(words, forms)
-    arguments = _Arguments(form)
+    arguments = _Arguments(form, types or {})
     arguments.take(rest)
     return Line(form, arguments.given(), arguments.yes)
 
@@ -76,9 +82,9 @@ def near(name: str, known: Iterable[str], otherwise: str = "`help` lists all") -
     return f"did you mean {' or '.join(found)}?" if found else otherwise
 
 
-def value(text: str, *, quoted: bool) -> object:
-    """The value of a ``k=v`` word."""
-    if quoted:
+def value(text: str, *, quoted: bool, kind: str = "") -> object:
+    """The value of a ``k=v`` word. ``kind`` is the type of the argument where it is known."""
+    if quoted or kind == TEXT or (kind == f"{TEXT}?" and text != "null"):
         return text
     try:
         return json.loads(text, parse_constant=_no_constant)
@@ -95,6 +101,7 @@ class _Arguments:
     """Values as they are found in the words after a command's name."""
 
     form: Form
+    types: Types
     yes: bool = False
     _found: dict[str, object] = field(default_factory=dict)
     _pairs: dict[str, object] = field(default_factory=dict)
@@ -137,13 +144,18 @@ class _Arguments:
         if self._object() is not None and self._next() in (None, self._object()):
             if name in self._pairs:
                 raise Refused(f"{name} is given twice", kind="argument")
-            self._pairs[name] = value(text, quoted=quoted)
+            self._pairs[name] = value(text, quoted=quoted, kind=self._kinds().get(name, ""))
             return True
         known = {parameter.name: parameter for parameter in self.form.parameters}
         if name not in known:
             return False
         self._found[name] = known[name].read(text)
         return True
+
+    def _kinds(self) -> Mapping[str, str]:
+        """Types of the arguments of the method that was named."""
+        named = (self._found.get(p.name) for p in self.form.parameters if p.source is Source.METHODS)
+        return next((self.types.get(str(name), {}) for name in named), {})
 
     def _position(self, word: Word) -> None:
         name = self._next()

@@ -22,7 +22,7 @@ SNAPSHOT = Snapshot(
         Source.OWNED: [(KEY, "")],
     },
     aliases={Source.CONTEXTS: {"my notes": CONTEXT, "work": OTHER}},
-    signatures={"set": "key: string, value: string", "get": "key: string"},
+    methods={"set": {"key": "string", "value": "string"}, "get": {"key": "string"}},
 )
 
 

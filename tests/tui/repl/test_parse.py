@@ -76,6 +76,16 @@ def test_kinds(line: str, given: dict[str, object]) -> None:
     assert found.given == given
 
 
+def test_what_is_known_to_be_text_stays_text() -> None:
+    types = {"m": {"s": "string", "o": "string?", "n": "u64"}}
+    found = parse("call m s=5 o=5 n=5 x=5", FORMS, types)
+    other = parse("call m s=null o=null", FORMS, types)
+    assert found is not None
+    assert other is not None
+    assert found.given["args"] == {"s": "5", "o": "5", "n": 5, "x": 5}
+    assert other.given["args"] == {"s": "null", "o": None}
+
+
 def test_nothing_is_no_command() -> None:
     assert parse("  # only a comment", FORMS) is None
 
