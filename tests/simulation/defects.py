@@ -100,7 +100,7 @@ def _known_too(patch: Patch, extra: Callable[[Any], set[DeltaId]]) -> None:
 @defect("D2")
 def failing_child_is_dropped(patch: Patch) -> None:
     """In a cascade the first child that fails is dropped as known, and the others stop."""
-    dropped: set[DeltaId] = set()
+    dropped: dict[int, set[DeltaId]] = {}
 
     def release(self: Any, limit: int | None = None) -> list[Any]:
         done: list[Any] = []
@@ -110,14 +110,21 @@ def failing_child_is_dropped(patch: Patch) -> None:
             try:
                 self._apply(entry.delta)
             except CalimeroError:
-                dropped.add(entry.delta.id)
+                dropped.setdefault(id(self), set()).add(entry.delta.id)
                 return done
             self._record(entry.delta.id, entry.delta.parents)
             done.append(entry.delta)
         return done
 
+    def take(self: Applier, item: Received, source: str, report: ApplyReport) -> None:
+        if item.delta.id in dropped.get(id(self._state.dag), ()):
+            report.duplicates.append(item.delta.id)
+        else:
+            original(self, item, source, report)
+
     patch.set(DagStore, "release", release)
-    _known_too(patch, lambda dag: dropped)
+    original = patch.set(Applier, "_take", take)
+    _known_too(patch, lambda dag: dropped.get(id(dag), set()))
 
 
 @defect("D5")

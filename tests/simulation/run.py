@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from node.codec import borsh
+from node.context.owner.verify import verified_root
 from node.dag.delta import CausalDelta
-from node.errors import CalimeroError, StorageError
+from node.errors import CalimeroError, IndexMismatch, StorageError
 from node.events import Notice
 from node.primitives import DeltaId, Hash
 from node.storage.action import Action, DeleteRef
@@ -227,6 +228,8 @@ class Run:
         self.counts[f"{notice.kind} {notice.name}"] = self.counts.get(f"{notice.kind} {notice.name}", 0) + 1
         if notice.name in ("adopted", "snapshot"):
             self.covered.add(station.number)
+        if notice.name == "snapshot":
+            self._check_tree(station)
         if notice.name == "ended" and "IndexMismatch" in str(notice.fields.get("detail")):
             peer = self.links.number_of(str(notice.fields["peer"]))
             if not self._lied(peer) and not self._lied(station.number):
@@ -268,6 +271,13 @@ class Run:
         stored = borsh.decode(EntityIndex, raw).full_hash if raw is not None else Hash.zero()
         if stored != root:
             raise Violation(f"node {station.number}: root {root} in the metadata, {stored} in the state")
+
+    def _check_tree(self, station: Station) -> None:
+        """After a snapshot every entity that the tree lists is there and hashes to what its parent lists."""
+        try:
+            verified_root(dict(station.here.state.rows.state_rows()), CONTEXT, station.root)
+        except IndexMismatch as mismatch:
+            raise Violation(f"node {station.number} installed a snapshot that is not whole: {mismatch}") from None
 
     # the end
 
@@ -321,7 +331,7 @@ class Run:
                     extra[delta.id] = delta
         winners = self.oracle.winners(extra)
         keys = sorted({write.key for write in self.plan.writes} | {f"mark{s.number}" for s in self.stations})
-        keys += [f"last{s.number}" for s in self.stations] + ["hostile", "tie"]
+        keys += [f"last{s.number}" for s in self.stations] + ["hostile", "tie", "grave"]
         names = entries(keys)
         for station in members:
             for entity, name in names.items():
@@ -529,6 +539,7 @@ def _diverge(run: Run, fault: Fault) -> None:
     if station.merge(action):
         run.oracle.unexplained(action)
     _tie(run, station, run.stations[fault.other])
+    _bury_twice(run, station)
 
 
 def _tie(run: Run, station: Station, other: Station) -> None:
@@ -543,6 +554,20 @@ def _tie(run: Run, station: Station, other: Station) -> None:
     ):
         if not where.merge(action):
             return  # a full disk; and where the key never came, its removal leaves nothing behind
+        run.oracle.unexplained(action)
+
+
+def _bury_twice(run: Run, station: Station) -> None:
+    """A key was removed, and an earlier removal and an earlier write of it come late: it stays removed."""
+    at = station.wall()
+    for action in (
+        hostile.added(station, "grave", "first", at - 3),
+        hostile.removed("grave", at),
+        hostile.removed("grave", at - 2),
+        hostile.added(station, "grave", "late", at - 1),
+    ):
+        if not station.merge(action):
+            return
         run.oracle.unexplained(action)
 
 
