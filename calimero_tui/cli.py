@@ -46,8 +46,7 @@ def parser() -> Parser:
         epilog="example: calimero demo",
     )
     words = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for surface in SURFACES:
-        surface.declare(words)
+    _declare_surfaces(words, "")
     for group, actions in ACTIONS.groups().items():
         if group not in GROUPS:
             _declare(words, actions[0].name, actions[0])
@@ -57,7 +56,14 @@ def parser() -> Parser:
         )
         for action in actions:
             _declare(inner, action.verb, action)
+        _declare_surfaces(inner, group)
     return top
+
+
+def _declare_surfaces(words: argparse._SubParsersAction[Parser], group: str) -> None:
+    for surface in SURFACES:
+        if surface.group == group:
+            surface.declare(words)
 
 
 def _declare(words: argparse._SubParsersAction[Parser], word: str, action: Action) -> None:

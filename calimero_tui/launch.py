@@ -23,12 +23,15 @@ from workers.supervisor.lock import Holder, NodeRunning, read_holder
 
 __all__ = [
     "DEFAULT_NAME",
+    "backup_registry",
+    "bundle",
     "change_config",
     "default_home",
     "exec_node",
     "init_node",
     "node_directory",
     "node_status",
+    "restore_registry",
     "settings",
     "start_detached",
     "stop_node",
@@ -273,3 +276,45 @@ def _tell_workers(holder: Holder, seen: str, report: Callable[[str], None]) -> s
     if left and left != seen and holder.state == "stopping":
         report(f"waiting for {left}")
     return left
+
+
+# -- files that need no node
+
+
+def bundle(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a signed bundle; ``order`` has the fields of ``workers.bundling.BundleOrder``.
+
+    Answers ``{path, size, application_id, signer_id, new_key}``. Raises ``BundleError``.
+    """
+    from workers.bundling import BundleOrder, write_bundle
+
+    made = write_bundle(BundleOrder(**order))
+    return {
+        "path": str(made.path),
+        "size": made.size,
+        "application_id": made.application_id,
+        "signer_id": made.signer_id,
+        "new_key": made.new_key,
+    }
+
+
+def backup_registry(path: Path, target: Path) -> dict[str, Any]:
+    """Copy a node's registry into a new file, also while the node runs. Raises ``RegistryError``, ``ConfigError``."""
+    from workers.registry.rows import FOLDER, backup
+
+    read_config(path, {}, {})
+    return {"backup": str(target), "rows": backup(path / FOLDER, target)}
+
+
+def restore_registry(path: Path, source: Path) -> dict[str, Any]:
+    """Put a backup in place of a stopped node's registry; what was there is kept beside it.
+
+    Answers ``{rows, kept}``. Raises ``RegistryError``, ``ConfigError``, ``NodeRunning``.
+    """
+    from workers.registry.rows import FOLDER, replace
+
+    read_config(path, {}, {})
+    if (holder := read_holder(path)) is not None:
+        raise NodeRunning(f"{path} is served by process {holder.pid}; stop the node before its registry is replaced")
+    rows, kept = replace(source, path / FOLDER)
+    return {"rows": rows, "kept": None if kept is None else str(kept)}

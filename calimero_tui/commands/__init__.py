@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from calimero_tui.commands import demo, node, run, shell, tui, watch
+from calimero_tui.commands import app, demo, node, registry, run, shell, tui, watch
 from calimero_tui.commands.surface import Surface
 
 SURFACES: Final[tuple[Surface, ...]] = (
@@ -14,4 +14,7 @@ SURFACES: Final[tuple[Surface, ...]] = (
     tui.SURFACE,
     run.SURFACE,
     watch.SURFACE,
+    registry.SURFACE,
+    app.BUNDLE,
+    app.DEV,
 )

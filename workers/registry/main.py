@@ -22,11 +22,10 @@ from node.errors import WorkerError
 from workers.channels.peers import ignore
 from workers.http import QuietServer, listen
 from workers.messages import Message, Request
-from workers.registry.rows import SqliteRows
+from workers.registry.rows import FOLDER, SqliteRows
 from workers.run_asyncio import Worker, run_asyncio
 from workers.start import WorkerStart
 
-FOLDER: Final = "registry"
 IDLE_TIMEOUT: Final = 75
 """Seconds that an unused connection stays open."""
 

@@ -12,7 +12,13 @@ from typing import Final
 
 from node.errors import RegistryError
 
+FOLDER: Final = "registry"
+"""The registry's directory in that of its node."""
+
 FILE: Final = "registry.db"
+KEPT: Final = "before-restore.db"
+"""What the last restore replaced."""
+
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS row (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 
 
@@ -76,6 +82,20 @@ class SqliteRows:
         self._db.close()
 
 
+def backup(folder: Path, target: Path) -> int:
+    """Copy the registry in ``folder`` into a new file, also while its node runs; the number of rows.
+
+    Raises :class:`RegistryError`.
+    """
+    if not (folder / FILE).is_file():
+        raise RegistryError(f"there is no registry in {folder}: this node serves none, or never did")
+    rows = SqliteRows(folder)
+    try:
+        return rows.backup(target)
+    finally:
+        rows.close()
+
+
 def restore(backup: Path, folder: Path) -> int:
     """Put a backup in place of the registry in ``folder``; the number of rows. The node must be stopped.
 
@@ -95,3 +115,16 @@ def restore(backup: Path, folder: Path) -> int:
         source.close()
         rows.close()
     return count
+
+
+def replace(source: Path, folder: Path) -> tuple[int, Path | None]:
+    """:func:`restore`, and keep a copy of the registry that was there; its path, None when there was none."""
+    kept: Path | None = None
+    if (folder / FILE).is_file():
+        kept, fresh = folder / KEPT, folder / f".{KEPT}"
+        fresh.unlink(missing_ok=True)
+        backup(folder, fresh)
+        count = restore(source, folder)
+        fresh.replace(kept)
+        return count, kept
+    return restore(source, folder), None

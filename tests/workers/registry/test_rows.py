@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import RegistryError
-from workers.registry.rows import FILE, SqliteRows, restore
+from workers.registry.rows import FILE, KEPT, SqliteRows, backup, replace, restore
 
 
 def test_rows_survive_and_a_removed_one_is_gone(tmp_path: Path) -> None:
@@ -44,3 +44,18 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         SqliteRows(tmp_path)
     with pytest.raises(RegistryError, match="no registry backup"):
         restore(tmp_path / FILE, tmp_path / "other")
+
+
+def test_a_registry_is_backed_up_while_it_runs_and_kept_when_it_is_replaced(tmp_path: Path) -> None:
+    running = SqliteRows(tmp_path / "one")
+    running.commit({b"a": b"1"})
+    assert backup(tmp_path / "one", tmp_path / "copy.db") == 1
+    running.commit({b"b": b"2"})
+    running.close()
+    for _ in range(2):
+        assert replace(tmp_path / "copy.db", tmp_path / "one") == (1, tmp_path / "one" / KEPT)
+    assert replace(tmp_path / "copy.db", tmp_path / "fresh") == (1, None)
+    with pytest.raises(RegistryError, match="there is no registry"):
+        backup(tmp_path / "nowhere", tmp_path / "other.db")
+    with pytest.raises(RegistryError, match="does not exist"):
+        replace(tmp_path / "nothing.db", tmp_path / "one")
