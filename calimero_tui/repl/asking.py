@@ -10,6 +10,7 @@ from calimero_tui.actions.base import Session, Source
 from calimero_tui.actions.registry import ACTIONS
 from calimero_tui.client.node import ADMIN
 from calimero_tui.repl.complete import Snapshot, Values
+from calimero_tui.repl.parse import Types
 from node.errors import ClientError
 
 TIMEOUT: Final = 3.0
@@ -39,7 +40,16 @@ async def ask(session: Session) -> Snapshot:
     }
     owned = [row for row in listings[Source.MEMBERS] if row.get("owned")]
     values[Source.OWNED] = [(str(row["public_key"]), "") for row in owned]
-    return Snapshot(values, aliases, {str(row["name"]): _types(row) for row in listings[Source.METHODS]})
+    return Snapshot(values, aliases, _methods(listings[Source.METHODS]))
+
+
+async def types_of(session: Session, context: str) -> Types:
+    """The types of the methods of a context, empty when the node does not tell them."""
+    return _methods(await _rows(session, "methods", context=context))
+
+
+def _methods(rows: Rows) -> Types:
+    return {str(row["name"]): _types(row) for row in rows}
 
 
 def _types(method: dict[str, Any]) -> dict[str, str]:
@@ -51,10 +61,10 @@ async def _listings(session: Session) -> dict[Source, Rows]:
     return {source: found for (source, _, _, _), found in zip(LISTINGS, rows, strict=True)}
 
 
-async def _rows(session: Session, name: str) -> Rows:
+async def _rows(session: Session, name: str, **given: str) -> Rows:
     try:
         async with asyncio.timeout(TIMEOUT):
-            found = await ACTIONS.find(name).run(session, {})
+            found = await ACTIONS.find(name).run(session, given)
     except (ClientError, TimeoutError):
         return []
     return [row for row in found if isinstance(row, dict)]

@@ -11,10 +11,10 @@ from calimero_tui.actions.registry import ACTIONS
 from calimero_tui.client.http import Http
 from calimero_tui.client.node import Node
 from calimero_tui.output import show
-from calimero_tui.repl.asking import ask
+from calimero_tui.repl.asking import ask, types_of
 from calimero_tui.repl.complete import Snapshot
 from calimero_tui.repl.own import OWN, Own
-from calimero_tui.repl.parse import Form, Line, parse
+from calimero_tui.repl.parse import Form, Line, Types, parse
 from node.errors import Refused, Unreachable
 
 Command = Action | Own
@@ -98,10 +98,18 @@ class Shell:
     async def _understood(self, line: str) -> Line[Command] | None:
         """The command of a line; where what the node has decides how it is read, the node is asked first."""
         command = parse(line, FORMS, self.snapshot.methods)
-        if command is None or not self.stale or not any(p.source in ASKED for p in _given(command)):
+        if command is None or not any(p.source in ASKED for p in _given(command)):
             return command
-        await self.refresh()
-        return parse(line, FORMS, self.snapshot.methods)
+        if self.stale:
+            await self.refresh()
+        return parse(line, FORMS, await self._types(command))
+
+    async def _types(self, command: Line[Command]) -> Types:
+        """Types of the methods of the context that the command is about."""
+        about = next((p for p in _given(command) if p.source is Source.CONTEXTS), None)
+        if about is None or not any(p.source is Source.METHODS for p in _given(command)):
+            return self.snapshot.methods
+        return await types_of(self.session, str(self._id(about, command.given[about.name])))
 
     def _id(self, parameter: Parameter, value: object) -> object:
         """The id that an alias stands for; any other value as it is."""

@@ -66,6 +66,13 @@ def test_an_alias_stands_for_its_id(world: World, script: Script) -> None:
     assert script("use notes", "call get key=a", as_json=True)[1].splitlines()[-1] == '"second"'
 
 
+def test_types_are_those_of_the_context_that_is_meant(world: World, script: Script) -> None:
+    world.context("node1")
+    world.aliases["notes"] = world.context("node1")
+    assert script("call set key=n value=5 --context notes")[0] == OK
+    assert world.calls[0][2] == {"key": "n", "value": "5"}
+
+
 def test_connect_turns_to_another_node(world: World, script: Script) -> None:
     world.context("node1")
     world.context("node2")
