@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -10,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from node.api.errors import BadRequest, Family, Missing, Refusal
-from node.errors import ContextError, InvalidId
-from node.primitives import BlobId, Hash
+from node.errors import CalimeroError, ContextError, InvalidId, NotFound
+from node.primitives import BlobId, ContextId, Hash
 from workers.blobs import CHUNK_SIZE, BlobReader, BlobWriter, is_complete
-from workers.messages import runtime
+from workers.messages import runtime, sync
 from workers.messages.records import BlobRecord
 from workers.server.api import Api
 from workers.server.replies import data, reply
@@ -33,11 +34,12 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\0asm", "application/wasm"), (b"RIFF", "application/octet-stream"), (b"ID3", "audio/mpeg"),
 )  # fmt: skip
 _UNKNOWN: Final = "application/octet-stream"
+_log: Final = logging.getLogger(__name__)
 
 
 async def put_blob(api: Api, request: Request, body: Any) -> Response:
     expected = _expected(request)
-    _context(request, "The provided context_id is not a valid format")
+    context_id = _context(request, "The provided context_id is not a valid format")
     writer = BlobWriter(api.blob_dir, MAX_UPLOAD, lambda text: Refusal(text, 413, Family.JSON))
     try:
         await _receive(request, writer)
@@ -47,7 +49,17 @@ async def put_blob(api: Api, request: Request, body: Any) -> Response:
     except BaseException:
         writer.abort()
         raise
+    if context_id is not None:
+        await _announce(api, context_id, stored.blob.id)
     return data({"blob_id": str(stored.blob.id), "size": stored.blob.size})
+
+
+async def _announce(api: Api, context_id: ContextId, blob_id: BlobId) -> None:
+    """The blob is stored, so a failure here is only logged, as in the reference."""
+    try:
+        await api.backend.sync(sync.AnnounceBlob(context_id, blob_id))
+    except CalimeroError as error:
+        _log.warning("blob %s is not announced in context %s: %s", blob_id, context_id, error)
 
 
 def _check_hash(blob: BlobRecord, expected: Hash | None) -> None:
@@ -83,11 +95,10 @@ def _expected(request: Request) -> Hash | None:
         raise BadRequest("The provided hash is not a valid format") from error
 
 
-def _context(request: Request, text: str) -> None:
+def _context(request: Request, text: str) -> ContextId | None:
     given = request.query_params.get("context_id")
     try:
-        if given is not None:
-            Hash.parse(given)
+        return None if given is None else ContextId.parse(given)
     except InvalidId as error:
         raise BadRequest(text) from error
 
@@ -98,9 +109,12 @@ async def blobs(api: Api, request: Request, body: Any) -> Response:
 
 
 async def get_blob(api: Api, request: Request, body: Any) -> Response:
-    """Also answers HEAD; the HTTP layer leaves the body out."""
-    _context(request, "Invalid context ID format")
-    blob = await _find(api, request, "Blob not found locally or in network")
+    """Also answers HEAD, which looks at this node alone; the HTTP layer leaves the body out."""
+    context_id = _context(request, "Invalid context ID format")
+    if context_id is None or request.method == "HEAD":
+        blob = await _find(api, request, "Blob not found locally or in network")
+    else:
+        blob = await _fetch(api, request, context_id)
     reader = BlobReader(api.blob_dir, blob)
     first = await asyncio.to_thread(reader.read, CHUNK_SIZE)
     headers = _headers(blob, _sniffed(first))
@@ -118,6 +132,18 @@ async def _parts(reader: BlobReader, first: bytes) -> AsyncIterator[bytes]:
             part = await asyncio.to_thread(reader.read, CHUNK_SIZE)
     finally:
         reader.close()
+
+
+async def _fetch(api: Api, request: Request, context_id: ContextId) -> BlobRecord:
+    """The blob, from the context's members when it is not here."""
+    try:
+        return await _find(api, request, "")
+    except Missing:
+        _log.debug("a blob is asked of the members of context %s", context_id)
+    try:
+        return (await api.backend.sync(sync.FetchBlob(context_id, _blob_id(request)))).blob
+    except (NotFound, ContextError) as error:
+        raise Missing("Blob not found locally or in network") from error
 
 
 async def _find(api: Api, request: Request, missing: str) -> BlobRecord:
