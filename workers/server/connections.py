@@ -153,7 +153,10 @@ class HttpProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._header.stop()
+        if _answering(self.cycle) or not self.conn.trailing_data[0]:
+            self._header.stop()
+        else:
+            self._header.start()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         """The new protocol takes over the connection and its place in the count."""

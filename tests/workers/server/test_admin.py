@@ -11,7 +11,7 @@ import pytest
 from node.api.models import from_text
 from node.api.router import Router
 from node.api.routes import ROUTES
-from node.primitives import BlobId, ContextId
+from node.primitives import ContextId
 from tests.node.api.ids import APP, BLOB, CTX, PK, PK2
 from tests.workers.server.cases import CASES, MEMBERS, OPEN_INVITATION
 from tests.workers.server.scripted import APPLICATION, CONTEXT, Answer, Served, run, serving
@@ -137,8 +137,3 @@ def test_latest_versions_go_by_their_order() -> None:
             assert told["version"] == "1.10.0"
 
     run(main)
-
-
-def test_ids_of_other_kinds_stay_apart() -> None:
-    """The zero blob stands for code that was never compiled ahead."""
-    assert str(BlobId.zero()) == "1" * 32

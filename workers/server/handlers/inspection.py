@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +111,8 @@ async def _interface(api: Api, application_id: ApplicationId) -> Interface:
 
 
 def _read(folder: Path, blob: BlobRecord, source: str) -> Interface:
-    content, sidecar = BlobReader(folder, blob).read(blob.size), None
+    with closing(BlobReader(folder, blob)) as reader:
+        content, sidecar = reader.read(blob.size), None
     if is_bundle(content):
         bundle = read_bundle(content)
         content, sidecar = bundle.module, bundle.abi
