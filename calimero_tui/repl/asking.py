@@ -65,7 +65,7 @@ async def _rows(session: Session, name: str, **given: str) -> Rows:
     try:
         async with asyncio.timeout(TIMEOUT):
             found = await ACTIONS.find(name).run(session, given)
-    except (ClientError, TimeoutError):
+    except (ClientError, TimeoutError, LookupError, TypeError):  # what answers may be another program
         return []
     return [row for row in found if isinstance(row, dict)]
 

@@ -30,7 +30,7 @@ class Terminal:
 
     def __init__(self, shell: Shell, *, input: Input | None = None, output: Output | None = None) -> None:  # noqa: A002
         self._shell = shell
-        self._prompt: PromptSession[str] = PromptSession(
+        self.session: PromptSession[str] = PromptSession(
             history=_history(), completer=Completions(shell), complete_while_typing=False, input=input, output=output
         )
         self._input, self._output = input, output
@@ -55,7 +55,7 @@ class Terminal:
         """The next line; empty after Ctrl-C, None after Ctrl-D."""
         try:
             with patch_stdout():
-                return await self._prompt.prompt_async(prompt(self._shell))
+                return await self.session.prompt_async(prompt(self._shell))
         except KeyboardInterrupt:
             return ""
         except EOFError:
