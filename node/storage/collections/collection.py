@@ -114,6 +114,7 @@ class Collection(Generic[Value]):
         if item is not None:
             self.engine.remove_child_from(self.id, entity)
             self._appended.pop(entity, None)
+            self._noted = True
         return item
 
     def clear(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from node.errors import DecodeError, NotFound, StorageError
@@ -106,12 +108,17 @@ def test_iteration_follows_creation_and_then_the_order_of_appending(harness: Har
     assert [key for key, _ in again.entries()] == by_id[1:]
 
 
-def test_asking_for_an_entry_fixes_the_order_as_iterating_does(harness: Harness) -> None:
+@pytest.mark.parametrize("touch", [lambda table: table.contains("early"), lambda table: table.remove("gone")])
+def test_asking_and_removing_fix_the_order_as_iterating_does(
+    harness: Harness, touch: Callable[[UnorderedMap[str, str]], object]
+) -> None:
     engine = harness.engine()
     table = UnorderedMap.create(engine, TEXT, TEXT)
+    table.insert("gone", "")
     table.insert("late", "")
     opened = UnorderedMap.open(engine, table.id, TEXT, TEXT)
-    assert not opened.contains("early")
+    touch(opened)
+    opened.remove("gone")
     harness.now -= 1
     opened.insert("early", "")
     assert [key for key, _ in opened.entries()] == ["late", "early"]
