@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from node.abi.module import parse_module
 from node.context import bundle
 from node.context.application import NO_VERSION, UNKNOWN_PACKAGE, bundle_id, module_id, version_key
-from node.errors import ApplicationNotInstalled, BundleError, CompilationError, ContextError
+from node.errors import ApplicationNotInstalled, BundleError, CompilationError, ContextError, DecodeError
 from node.runtime.limits import MAX_MODULE_SIZE
 from workers.blobs import BlobWriter, is_complete, read_all
 from workers.messages import runtime, sync
@@ -99,7 +100,7 @@ class Applications:
     async def _install(
         self, content: bytes, source: str, metadata: bytes, package: str | None, version: str | None
     ) -> ApplicationRecord:
-        _check(content)
+        await asyncio.to_thread(_check, content)
         await self._blobs.make_room(len(content))
         stored = await asyncio.to_thread(_store, self._blob_dir, content)
         record = _record(content, stored[-1], source, metadata, package, version)
@@ -119,6 +120,10 @@ def _check(content: bytes) -> None:
         )
     if len(content) > MAX_MODULE_SIZE:
         raise BundleError(f"the module has {len(content)} bytes, at most {MAX_MODULE_SIZE} are allowed")
+    try:
+        parse_module(content)
+    except DecodeError as error:
+        raise CompilationError(f"the WebAssembly module is damaged: {error}") from error
 
 
 def _record(

@@ -56,7 +56,8 @@ class RegistryNames:
     def target(self, protocol: str) -> Target:
         found = self.targets.get(protocol)
         if found is None:
-            raise ContextError(f"unsupported protocol: {protocol}, expected one of {', '.join(sorted(self.targets))}")
+            known = ", ".join(f"``{name}``" for name in sorted(self.targets))
+            raise ContextError(f"unsupported protocol: {protocol}, expected one of {known}")
         return found
 
 

@@ -170,7 +170,7 @@ def test_an_alias_is_kept_although_its_answer_was_lost(guest: Guest, tmp_path: P
 
 def test_what_cannot_be_created_is_named(guest: Guest, tmp_path: Path, town: Town) -> None:
     async def body(alice: House, _: House, town: Town) -> None:
-        with pytest.raises(ContextError, match="unsupported protocol: icp, expected one of near"):
+        with pytest.raises(ContextError, match="unsupported protocol: icp, expected one of ``near``"):
             await alice.do(s.CreateContext("icp", alice.application(), b"{}"))
         with pytest.raises(ApplicationNotInstalled, match="install it on this node first"):
             await alice.do(s.CreateContext("near", ApplicationId(b"\x09" * 32), b"{}"))
