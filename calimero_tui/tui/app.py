@@ -1,7 +1,7 @@
 """The dashboard app: it mounts screens, runs the background workers, and lets messages change the state.
 
 It holds no rule of its own. Workers post messages; the handlers below hand them to the view models and mark the open
-screen for repainting, at most five times a second.
+screen for repainting, at most four times a second.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from calimero_tui.tui.screens.peers import PeersScreen
 from calimero_tui.tui.screens.sync import SyncScreen
 from node.errors import CalimeroError
 
-REPAINT: Final = 0.2
+REPAINT: Final = 0.25
 """Seconds between two looks at whether something has changed: fast enough to feel live, slow enough to be cheap."""
 
 DETAILS: Final = 2.0

@@ -28,8 +28,8 @@ FIRST_PAUSE: Final = 0.25
 EXPLAINED: Final = 4
 """Contexts that are explained in one reading; with more contexts each has its turn."""
 
-FLUSH: Final = 0.2
-"""Seconds that events are collected before they are handed on: five messages a second at any rate of events."""
+FLUSH: Final = 0.25
+"""Seconds that events are collected before they are handed on: four messages a second at any rate of events."""
 
 MOST: Final = 2_000
 """Events of one hand-over; more are counted, not kept. Far above what a node of this kind sends in that time."""

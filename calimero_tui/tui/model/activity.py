@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from calimero_tui.client.events import Event, read_event
 from calimero_tui.tui.model.text import clean, compact, short
 from node.events import Notice
 
-STATE = "state"
+LONGEST_WORD: Final = 24
+
+STATE: Final = "state"
 """The kind of a state change that carries no application event."""
 
 
@@ -26,6 +28,7 @@ class Happening:
     data: Any = None
     root: str = ""
     handler: str | None = None
+    is_notice: bool = False
 
     @property
     def clock(self) -> str:
@@ -34,17 +37,18 @@ class Happening:
 
     @property
     def summary(self) -> str:
-        """The data on one line; the new root where there is none."""
+        """The data on one line; the new root where there is none. Ids in a notice are cut to their end."""
         if self.data is None:
             return f"root {self.root}" if self.root else ""
         if isinstance(self.data, Mapping):
-            return clean("  ".join(f"{name}={compact(value)}" for name, value in self.data.items()))
+            shown = brief if self.is_notice else compact
+            return clean("  ".join(f"{name}={shown(value)}" for name, value in self.data.items()))
         return compact(self.data)
 
     @property
     def text(self) -> str:
-        """What a filter looks at."""
-        return f"{self.url} {self.context_id} {self.what} {self.summary}".lower()
+        """What a filter looks at; ids are whole here."""
+        return f"{self.url} {self.context_id} {self.what} {compact(self.data)} {self.root}".lower()
 
     def to_json(self) -> dict[str, Any]:
         found = {"at": self.at, "node": self.url, "context": self.context_id, "what": self.what, "data": self.data}
@@ -57,7 +61,7 @@ def happenings(url: str, found: Event | Notice | Mapping[str, Any], at: float) -
         yield from _mutation(url, found, at)
     elif isinstance(found, Notice):
         context_id = str(found.context_id or "")
-        yield Happening(found.at_ns / 1e9, url, context_id, f"{found.kind} {found.name}", found.fields)
+        yield Happening(found.at_ns / 1e9, url, context_id, f"{found.kind} {found.name}", found.fields, is_notice=True)
     elif (event := read_event({"result": found})) is not None:
         yield from _mutation(url, event, at)
     else:
@@ -85,7 +89,14 @@ def _row(url: str, row: Mapping[str, Any], at: float) -> Happening:
         str(row.get("contextId") or ""),
         clean(what) or "event",
         notice.get("fields", dict(row)),
+        is_notice=True,
     )
+
+
+def brief(value: Any) -> str:
+    """A value of a notice; a long word is an id, of which peers are told apart by the end."""
+    text = compact(value)
+    return f"…{text[-8:]}" if len(text) > LONGEST_WORD and " " not in text else text
 
 
 def line(row: Happening, node: str, width: int) -> list[tuple[str, str]]:

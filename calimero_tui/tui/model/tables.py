@@ -202,8 +202,8 @@ def _peer(row: Mapping[str, Any]) -> Row:
 SESSIONS: Final = (
     Column("at", "at", 8),
     Column("context", "context", 8, 14),
-    Column("peer", "peer", 11, 16),
-    Column("strategy", "strategy", 12, 24),
+    Column("peer", "peer", 9),
+    Column("strategy", "strategy", 14, 24),
     Column("outcome", "outcome", 13, 30),
     Column("millis", "ms", 6),
     Column("fetched", "deltas", 6, rank=1),
@@ -224,7 +224,7 @@ def _session(number: int, row: Mapping[str, Any], clock: Callable[[float], str])
     cells = {
         "at": Cell(clock(started / 1e9) if isinstance(started, int) else "-", "dim"),
         "context": Cell(str(row.get("context") or "-")),
-        "peer": Cell(peer[-12:] if len(peer) > 12 else peer),
+        "peer": Cell(f"…{peer[-8:]}" if len(peer) > 9 else peer),
         "strategy": Cell(clean(str(row.get("strategy") or "-"))),
         "outcome": _toned(outcome) if outcome in TONES else Cell(f"· {outcome}"),
         "millis": Cell(str(row.get("millis", "-"))),

@@ -98,7 +98,7 @@ class Page(Screen[None]):
     def action_copy(self) -> None:
         text = self.copied()
         if not text:
-            self.notify("nothing to copy here: move to a row first", severity="warning", timeout=3)
+            self.notify("nothing to copy here: move to a row first", severity="warning", markup=False, timeout=3)
             return
         self.app.copy_to_clipboard(text)
-        self.notify(text, title="copied", timeout=3)
+        self.notify(text, title="copied", markup=False, timeout=3)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Select, Static, TextArea
+from textual.widgets import Button, Input, Label, Select, TextArea
 
 from calimero_tui.tui.messages import CallWanted, DetailsWanted
 from calimero_tui.tui.model.columns import fit
@@ -17,6 +17,7 @@ from calimero_tui.tui.model.snapshot import Part
 from calimero_tui.tui.model.text import short
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.facts import Facts
+from calimero_tui.tui.widgets.note import Note
 
 
 class CallScreen(Page):
@@ -41,7 +42,7 @@ class CallScreen(Page):
         self._methods: list[str] = []
 
     def body(self) -> Iterator[Widget]:
-        yield Static("", id="about")
+        yield Note(id="about")
         with Horizontal(classes="field"):
             yield Label("context ")
             yield Select[str]([], id="context", compact=True, prompt="no context")
@@ -51,26 +52,26 @@ class CallScreen(Page):
         with Horizontal(classes="field"):
             yield Label("method  ")
             yield Input(id="method", compact=True, placeholder="name of a method")
-        yield Static("", id="hint")
+        yield Note(id="hint")
         yield TextArea("{}", id="args", compact=True)
         with Horizontal(classes="field", id="send"):
             yield Button("Run", id="run", compact=True, variant="primary")
-            yield Static("", id="problem")
-        yield Static("", id="headline")
+            yield Note(id="problem")
+        yield Note(id="headline")
         yield Facts(id="answer")
 
     def paint(self) -> None:
         details, form, node = self.network.current_details(), self.network.form, self.network.node
         told = f"{node.name} · {node.address} · {node.last.state}"
         gap = details.gaps.get(Part.METHODS)
-        self.query_one("#about", Static).update(told + (f"\n{gap}: type the method's name" if gap else ""))
+        self.query_one("#about", Note).tell(told + (f"\n{gap}: type the method's name" if gap else ""))
         self._offer_contexts()
         self._offer_executors(details.owned)
         self._offer_methods([str(row.get("name")) for row in details.methods])
         self._take_wanted()
-        self.query_one("#hint", Static).update(fit(form.hint(details.methods), max(10, self.size.width - 11)))
+        self.query_one("#hint", Note).tell(fit(form.hint(details.methods), max(10, self.size.width - 11)))
         problem = f"running {form.running.method} …" if form.running else form.problem()
-        self.query_one("#problem", Static).update(problem)
+        self.query_one("#problem", Note).tell(problem)
         self.query_one("#run", Button).disabled = bool(form.running or form.problem())
         self._answer()
 
@@ -116,8 +117,8 @@ class CallScreen(Page):
         answer = self.network.form.answer
         if answer is None:
             return
-        headline = self.query_one("#headline", Static)
-        headline.update(f"{answer.headline}   ({short(answer.call.context_id, 12)})")
+        headline = self.query_one("#headline", Note)
+        headline.tell(f"{answer.headline}   ({short(answer.call.context_id, 12)})")
         headline.set_class(bool(answer.error), "bad")
         tone = "bad" if answer.error else ""
         self.query_one("#answer", Facts).show([(line, tone) for line in answer.text.splitlines()])
@@ -158,7 +159,7 @@ class CallScreen(Page):
         if call is not None:
             self.post_message(CallWanted(call))
         elif not form.running:
-            self.notify(form.problem(), title="not sent", severity="warning", timeout=4)
+            self.notify(form.problem(), title="not sent", severity="warning", markup=False, timeout=4)
         self.refresh_state()
 
     def _read_fields(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import DataTable, Static, TabbedContent, TabPane
+from textual.widgets import DataTable, TabbedContent, TabPane
 
 from calimero_tui.tui.messages import DetailsWanted, ScreenWanted
 from calimero_tui.tui.model import tables
@@ -17,6 +17,7 @@ from calimero_tui.tui.model.why import Line, explain
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.facts import Facts
 from calimero_tui.tui.widgets.grid import Grid
+from calimero_tui.tui.widgets.note import Note
 
 
 class ContextsScreen(Page):
@@ -34,7 +35,7 @@ class ContextsScreen(Page):
 
     def body(self) -> Iterator[Widget]:
         yield Grid(id="contexts")
-        yield Static("", id="about")
+        yield Note(id="about")
         with TabbedContent(id="details"):
             with TabPane("Roots", id="tab-roots"):
                 yield Facts(id="roots")
@@ -52,7 +53,7 @@ class ContextsScreen(Page):
         grid.show(tables.context_columns(self.network), tables.context_rows(self.network))
         grid.point_at(self.network.context_id)
         details = self.network.current_details()
-        self.query_one("#about", Static).update(self._about(details))
+        self.query_one("#about", Note).tell(self._about(details))
         self.query_one("#roots", Facts).show(self._roots())
         self._fill("members", tables.MEMBERS, tables.member_rows(details), details, None)
         self._fill("methods", tables.METHODS, tables.method_rows(details), details, Part.METHODS)

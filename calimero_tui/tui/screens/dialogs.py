@@ -30,7 +30,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self._title, classes="heading")
+            yield Label(self._title, classes="heading", markup=False)
             with VerticalScroll(classes="inside"):
                 yield Static(self._about, markup=False)
                 yield Static("")
@@ -60,7 +60,7 @@ class ResultScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self._text)
-        self.notify("the whole text", title="copied", timeout=3)
+        self.notify("the whole text", title="copied", markup=False, timeout=3)
 
 
 class PromptScreen(ModalScreen[Mapping[str, object] | None]):

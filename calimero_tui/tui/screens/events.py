@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from calimero_tui.tui.messages import ShowWanted
 from calimero_tui.tui.model.text import count, rate
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.lines import EventLines
+from calimero_tui.tui.widgets.note import Note
 
 
 class EventsScreen(Page):
@@ -32,12 +33,12 @@ class EventsScreen(Page):
 
     def body(self) -> Iterator[Widget]:
         names = {url: node.name for url, node in self.network.nodes.items()}
-        yield Static("", id="about")
+        yield Note(id="about")
         yield Input(placeholder="filter: words that a row must contain", id="filter", compact=True)
         yield EventLines(self.network.log, names, id="lines")
 
     def paint(self) -> None:
-        self.query_one("#about", Static).update(self._told())
+        self.query_one("#about", Note).tell(self._told())
         self.query_one(EventLines).changed()
 
     def happened(self, trimmed: int) -> None:

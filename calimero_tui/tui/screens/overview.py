@@ -15,6 +15,7 @@ from calimero_tui.tui.model.snapshot import State
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.facts import Facts
 from calimero_tui.tui.widgets.grid import Grid
+from calimero_tui.tui.widgets.note import Note
 
 LATEST = 60
 """Events that the foot of the overview can show."""
@@ -32,7 +33,7 @@ class OverviewScreen(Page):
     def body(self) -> Iterator[Widget]:
         yield Static("Nodes", classes="heading")
         yield Grid(id="nodes")
-        yield Static("", id="trouble")
+        yield Note(id="trouble")
         yield Static("Contexts", classes="heading")
         yield Grid(id="contexts")
         yield Static("Workers", classes="heading", id="workers-heading")
@@ -51,9 +52,9 @@ class OverviewScreen(Page):
     def _trouble(self) -> None:
         away = [node for node in self.network.nodes.values() if node.last.state is State.RECONNECTING]
         text = "\n".join(f"{node.name} does not answer: {node.last.error.partition(';')[0]}" for node in away[:2])
-        trouble = self.query_one("#trouble", Static)
+        trouble = self.query_one("#trouble", Note)
         trouble.display = bool(text)
-        trouble.update(text)
+        trouble.tell(text)
 
     def _latest(self) -> None:
         facts = self.query_one("#latest", Facts)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Static
 
 from calimero_tui.tui.messages import PingWanted
 from calimero_tui.tui.model import tables
@@ -15,6 +14,7 @@ from calimero_tui.tui.model.snapshot import Part
 from calimero_tui.tui.model.text import count
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.grid import Grid
+from calimero_tui.tui.widgets.note import Note
 
 
 class PeersScreen(Page):
@@ -23,7 +23,7 @@ class PeersScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("n", "app.next_node", "Node"), Binding("p", "ping", "Ping")]
 
     def body(self) -> Iterator[Widget]:
-        yield Static("", id="about")
+        yield Note(id="about")
         yield Grid(id="peers")
 
     def paint(self) -> None:
@@ -34,7 +34,7 @@ class PeersScreen(Page):
             told += f" · {count(node.last.peer_count, 'connected peer')}"
         if known is None and node.ready:
             told += f"\n{node.last.gaps.get(Part.PEERS, 'peer details could not be read')}"
-        self.query_one("#about", Static).update(told)
+        self.query_one("#about", Note).tell(told)
         self.query_one("#peers", Grid).show(tables.PEERS, tables.peer_rows(node))
 
     def action_ping(self) -> None:

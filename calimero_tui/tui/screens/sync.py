@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from calimero_tui.tui.messages import ShowWanted
 from calimero_tui.tui.model import tables
@@ -16,6 +16,7 @@ from calimero_tui.tui.model.snapshot import Part
 from calimero_tui.tui.model.text import count
 from calimero_tui.tui.screens.base import Page
 from calimero_tui.tui.widgets.grid import Grid
+from calimero_tui.tui.widgets.note import Note
 
 
 class SyncScreen(Page):
@@ -27,7 +28,7 @@ class SyncScreen(Page):
     ]
 
     def body(self) -> Iterator[Widget]:
-        yield Static("", id="about")
+        yield Note(id="about")
         yield Grid(id="sessions")
 
     def paint(self) -> None:
@@ -37,7 +38,7 @@ class SyncScreen(Page):
             told += f" · {count(len(node.last.sessions), 'session')}"
         elif node.ready:
             told += f"\n{node.last.gaps.get(Part.SESSIONS, 'sessions could not be read')}"
-        self.query_one("#about", Static).update(told)
+        self.query_one("#about", Note).tell(told)
         self.query_one("#sessions", Grid).show(tables.SESSIONS, tables.session_rows(node, wall_clock))
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:

@@ -23,10 +23,11 @@ class Facts(VerticalScroll):
     def show(self, lines: Sequence[Line]) -> None:
         if list(lines) == self._lines:
             return
+        moved = len(lines) != len(self._lines) or any(len(line) > self.size.width - 2 for line, _ in lines)
         self._lines = list(lines)
-        self.draw_again()
+        self.draw_again(layout=moved)
 
-    def draw_again(self) -> None:
+    def draw_again(self, *, layout: bool = False) -> None:
         tones = styles(self.app)
         text = Text("\n").join(Text(line, style=tones.get(tone, "")) for line, tone in self._lines)
-        self.query_one(Static).update(text)
+        self.query_one(Static).update(text, layout=layout)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -42,6 +42,7 @@ class EventLines(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.events, self._names, self.cursor = log, names, 0
         self._tones: dict[str, Style] = {}
+        self._base = Style()
 
     def on_mount(self) -> None:
         self._tones = styles(self.app)
@@ -72,12 +73,17 @@ class EventLines(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         self.changed()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The style is looked up once for all lines: it is dear, and lines are drawn four times a second."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         number, width = y + self.scroll_offset.y, self.size.width
         if number >= len(self.events.shown):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._base)
         row = self.events.shown[number]
-        base = self.rich_style
+        base = self._base
         if number == self.cursor and self.has_focus:
             base += Style(reverse=True)
         pieces = line(row, self._names.get(row.url, "?"), width)
