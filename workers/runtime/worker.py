@@ -184,9 +184,11 @@ class RuntimeWorker:
         self.on_work()
 
     def prepare(self, application_id: ApplicationId) -> None:
-        """Compile what contexts here will run next, so that no call waits for it. One that cannot run is told by its
-        first call."""
-        if all(owner.state.meta.application_id != application_id for owner in self.contexts.loaded()):
+        """Compile what contexts will run next, so that no call waits for it. The worker of the node-wide rows does so
+        for every application, and the others find its machine code on disk. One that cannot run is told by its first
+        call."""
+        used = any(owner.state.meta.application_id == application_id for owner in self.contexts.loaded())
+        if not used and not self._shards.owns(ContextId.zero()):
             return
         runnable = self.applications(application_id)
         if runnable is None:

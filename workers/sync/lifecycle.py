@@ -280,11 +280,12 @@ class Lifecycle:
         await self._check_upgrade(op, target, context, application)
         if op.migrate is None:
             await self._announce(op, target, application)
+            self._topics.call_members(op.context_id)
             await self._local.surely(runtime.UpgradeContext(op.context_id, application, op.executor))
         else:
             await self._local.ask(runtime.UpgradeContext(op.context_id, application, op.executor, op.migrate))
             await self._announce_migrated(op, target, application)
-        self._topics.call_members(op.context_id)
+            self._topics.call_members(op.context_id)
         return Done()
 
     async def _is_current(
