@@ -305,6 +305,8 @@ def _text_problems(name: str, value: str) -> list[str]:
         return [f"Field '{name}' is required but was empty"]
     if size > limit:
         return [f"Field '{name}' exceeds maximum length of {limit} characters (got {size})"]
+    if name == "path" and "\0" in value:
+        return [rf"Field '{name}' has invalid format: contains control character '\0' which is not allowed"]
     return []
 
 

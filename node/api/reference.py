@@ -185,7 +185,7 @@ def _composite(kind: Any, origin: Any) -> str:
         return f"[{', '.join(parts)}]"
     if origin is dict:
         return f"{{name: {parts[1]}}}"
-    return _NAMES[kind] if kind in _NAMES else str(kind.__name__)
+    return str(_NAMES.get(kind, kind.__name__ if isinstance(kind, type) else kind))
 
 
 _NAMES: Final[dict[Any, str]] = {str: "text", int: "number", float: "number", bool: "bool", Any: "any"}

@@ -95,6 +95,11 @@ METADATA = "Field 'metadata' exceeds maximum size of 65536 bytes (got 65537)"
             {"path": "é" * 2049, "metadata": [0] * 65_537},
             f"Validation errors: Field 'path' {TOO_LONG} 4096 characters (got 4098); {METADATA}",
         ),
+        (
+            models.InstallPath,
+            {"path": "a\0", "metadata": []},
+            r"Field 'path' has invalid format: contains control character '\0' which is not allowed",
+        ),
         (models.Page, {"offset": 1_000_001, "limit": 1}, "Field 'offset' value 1000001 exceeds maximum of 1000000"),
         (models.Page, {"offset": 0, "limit": 0}, "Field 'limit' value 0 is below minimum of 1"),
         (models.Page, {"offset": 0, "limit": 1001}, "Field 'limit' value 1001 exceeds maximum of 1000"),
