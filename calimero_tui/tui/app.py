@@ -7,6 +7,7 @@ screen for repainting, at most four times a second.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -41,6 +42,13 @@ REPAINT: Final = 0.25
 
 DETAILS: Final = 2.0
 """Seconds after which the details of the chosen context are read again."""
+
+SETTLED: Final = 3.0
+"""Seconds after which what is there will stay. It is then left out of garbage collection, whose full passes over the
+150,000 objects of the libraries would hold up keys for a tenth of a second each."""
+
+RARER: Final = 10
+"""Full passes are this many times rarer than usual: events of the log come and go without any, by their count."""
 
 AGAIN: Final = 1.0
 """Seconds before a background worker that failed is started again."""
@@ -271,7 +279,15 @@ async def _for_ever(what: str, work: Callable[[], Awaitable[None]]) -> None:
 async def dashboard(urls: Sequence[str], *, title: str = "") -> int:
     """Show the nodes until the user quits; the exit code. For callers that have an event loop."""
     app = Dashboard(urls, title=title)
-    await app.run_async()
+    settled = asyncio.get_running_loop().call_later(SETTLED, gc.freeze)
+    before = gc.get_threshold()
+    gc.set_threshold(before[0], before[1], before[2] * RARER)
+    try:
+        await app.run_async()
+    finally:
+        settled.cancel()
+        gc.set_threshold(*before)
+        gc.unfreeze()
     return app.return_code or 0
 
 
