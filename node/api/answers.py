@@ -388,6 +388,25 @@ class Methods(Snake, frozen=True):
     methods: list[MethodRow]
 
 
+class LogRow(Snake, frozen=True):
+    """``at`` is UTC in ISO 8601; ``dropped`` lines before it did not get through."""
+
+    at: str
+    level: str
+    worker: str
+    logger: str
+    text: str
+    dropped: int = 0
+
+
+class Logs(Snake, frozen=True):
+    """``lost``: lines behind the cursor are no longer kept."""
+
+    lines: list[LogRow]
+    cursor: int
+    lost: bool
+
+
 class HistoryPage(Snake, frozen=True):
     """``lost``: events behind the cursor are no longer kept."""
 

@@ -141,7 +141,7 @@ def _body(route: Route) -> str:
 
 def _answer(route: Route) -> str:
     if route.content is not Content.JSON:
-        return route.content.value
+        return str(route.content.value)
     notes = [note for note, holds in (("bare", not route.wrapped), ("text", route.family is Family.TEXT)) if holds]
     return f"`{shape(route.answer)}`" + (f" ({', '.join(notes)})" if notes else "")
 

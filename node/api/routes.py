@@ -331,6 +331,10 @@ _INSPECTION: Final = (
     ),
     _own("GET", f"{_CONTEXT}/methods", "methods", "Methods of the context's application", answers.Methods),
     _own(
+        "GET", "/logs", "logs", "Recent log lines of all workers", answers.Logs,
+        query=(Query("after", "integer", "cursor of the page before", 0), _limit(100)),
+    ),
+    _own(
         "GET", "/history", "history", "Recent events and notices", answers.HistoryPage,
         query=(Query("after", "integer", "cursor of the page before", 0), _limit(100)),
     ),

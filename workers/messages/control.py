@@ -9,10 +9,12 @@ __all__ = [
     "Detach",
     "ListWorkers",
     "LogLine",
+    "LogPage",
     "Ping",
     "Pong",
     "Ready",
     "Stop",
+    "TailLogs",
     "WorkerList",
     "WorkerRecord",
 ]
@@ -62,6 +64,21 @@ class LogLine(Note, frozen=True):
     logger: str
     text: str
     dropped: int = 0
+
+
+class TailLogs(Request["LogPage"], frozen=True):
+    """To the supervisor, from the server: log lines of all workers behind ``after``, oldest first."""
+
+    after: int = 0
+    limit: int = 100
+
+
+class LogPage(Message, frozen=True):
+    """``lines`` are JSON objects; ``cursor`` is the number of the last one; ``lost``: older ones are no longer kept."""
+
+    lines: list[str]
+    cursor: int
+    lost: bool
 
 
 class ListWorkers(Request["WorkerList"], frozen=True):

@@ -10,7 +10,7 @@ from node.primitives import ContextId
 from workers.channels.asyncio_ import Peers
 from workers.channels.peers import NODE_ROWS
 from workers.messages import Message, Request, runtime
-from workers.messages.control import ListWorkers, WorkerRecord
+from workers.messages.control import ListWorkers, LogPage, TailLogs, WorkerRecord
 from workers.messages.records import ApplicationRecord, ContextRecord
 from workers.run_asyncio import Worker
 
@@ -74,6 +74,9 @@ class Backend:
 
     async def workers(self) -> list[WorkerRecord]:
         return (await self._worker.supervisor(ListWorkers())).workers
+
+    async def logs(self, after: int, limit: int) -> LogPage:
+        return await self._worker.supervisor(TailLogs(after, limit))
 
     def alive(self) -> dict[str, bool]:
         """Which workers have a living channel to this one."""

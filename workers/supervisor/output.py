@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Final, TextIO
 
+from node.api.history import History
 from workers.logs import LogFilter
 from workers.messages.control import LogLine
 
@@ -16,6 +17,10 @@ __all__ = ["LogOutput", "SupervisorHandler"]
 COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[1;31m"}
 RESET: Final = "\x1b[0m"
 LEVEL_WIDTH: Final = 5
+RECENT: Final = 5000
+RECENT_BYTES: Final = 4 << 20
+"""Lines, and characters of them, that are kept for whoever looks at the node through its API."""
+
 SHORT: Final = {"warning": "WARN", "critical": "FATAL"}
 
 
@@ -27,9 +32,12 @@ class LogOutput:
         terminal = self._stream.isatty()
         self._json = form == "json" or (form == "auto" and not terminal)
         self._colour = terminal and not self._json
+        self.recent = History(RECENT, RECENT_BYTES)
 
     def write(self, worker: str, line: LogLine) -> None:
-        text = as_json(worker, line) if self._json else as_text(worker, line, colour=self._colour)
+        row = as_json(worker, line)
+        self.recent.add(row)
+        text = row if self._json else as_text(worker, line, colour=self._colour)
         try:
             self._stream.write(text + "\n")
             self._stream.flush()

@@ -24,7 +24,19 @@ from workers.channels.core import Outcome
 from workers.channels.link import socket_pair
 from workers.channels.peers import refuse
 from workers.messages import Message, Note, Request
-from workers.messages.control import Attach, Detach, ListWorkers, LogLine, Ping, Pong, Ready, Stop, WorkerList
+from workers.messages.control import (
+    Attach,
+    Detach,
+    ListWorkers,
+    LogLine,
+    LogPage,
+    Ping,
+    Pong,
+    Ready,
+    Stop,
+    TailLogs,
+    WorkerList,
+)
 from workers.roles import ROLES, STOP_STAGES, Role, linked, members
 from workers.start import WorkerStart
 from workers.supervisor.output import LogOutput
@@ -304,6 +316,9 @@ class Supervisor:
     def _asked(self, _: str, request: Request[Any]) -> Message:
         if isinstance(request, ListWorkers):
             return WorkerList([slot.record() for slot in self._slots.values()])
+        if isinstance(request, TailLogs):
+            page = self._output.recent.page(request.after, request.limit)
+            return LogPage(page.events, page.cursor, page.lost)
         return refuse(request)
 
     def _told(self, name: str, note: Note) -> None:

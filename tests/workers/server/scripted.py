@@ -22,7 +22,7 @@ from workers.channels.asyncio_ import Channel, Peers
 from workers.channels.link import socket_pair
 from workers.http import QuietServer, listen
 from workers.messages import Message, Note, Request
-from workers.messages.control import ListWorkers, WorkerList, WorkerRecord
+from workers.messages.control import ListWorkers, LogPage, TailLogs, WorkerList, WorkerRecord
 from workers.messages.records import ApplicationRecord, ConfigRecord, ContextRecord
 from workers.server.api import Api
 from workers.server.application import Application
@@ -68,7 +68,10 @@ class Supervisor:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def supervisor(self, operation: ListWorkers) -> WorkerList:
+    async def supervisor(self, operation: ListWorkers | TailLogs) -> WorkerList | LogPage:
+        if isinstance(operation, TailLogs):
+            line = '{"at":"2026-01-01T00:00:00.000Z","level":"info","worker":"sync","logger":"a","text":"b"}'
+            return LogPage([line] * operation.limit, operation.after + operation.limit, lost=False)
         return WorkerList(self._script.workers)
 
 

@@ -239,6 +239,12 @@ def test_metrics_count_the_calls(client: httpx.Client, context: Context) -> None
     assert "calimero_scrape_failures 0" in text
 
 
+def test_log_lines_of_all_workers_are_there(client: httpx.Client) -> None:
+    page = get(client, f"{OWN}/logs?limit=1000")
+    assert {"supervisor", "network"} <= {line["worker"] for line in page["lines"]}
+    assert get(client, f"{OWN}/logs?after={page['cursor']}")["lost"] is False
+
+
 # -- membership and blobs
 
 

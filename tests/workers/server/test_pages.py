@@ -199,6 +199,15 @@ def test_history_goes_on_behind_a_cursor() -> None:
     run(main)
 
 
+def test_log_lines_go_on_behind_a_cursor() -> None:
+    async def main() -> None:
+        async with serving() as served:
+            page = await get(served, f"{OWN}/logs?after=7&limit=2")
+            assert ([line["worker"] for line in page["lines"]], page["cursor"]) == (["sync", "sync"], 9)
+
+    run(main)
+
+
 # -- inspection
 
 

@@ -141,6 +141,13 @@ async def sessions(api: Api, request: Request, body: Any) -> Response:
     return data({"sessions": json.loads(report.sessions)})
 
 
+async def logs(api: Api, request: Request, body: Any) -> Response:
+    after = query_int(request, "after", 0, high=1 << 62)
+    page = await api.backend.logs(after, query_int(request, "limit", 100, low=1))
+    lines = [msgspec.Raw(line.encode(errors="replace")) for line in page.lines]
+    return data({"lines": lines, "cursor": page.cursor, "lost": page.lost})
+
+
 async def history(api: Api, request: Request, body: Any) -> Response:
     after = query_int(request, "after", 0, high=1 << 62)
     page = api.hub.history.page(after, query_int(request, "limit", 100, low=1))
