@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 
 from calimero_tui.actions.base import Action, Session
@@ -168,8 +168,9 @@ class Dashboard(App[None]):
     def on_happened(self, message: m.Happened) -> None:
         trimmed = self.network.happened(message.url, message.rows, time.monotonic())
         self.network.log.dropped += message.lost
-        if isinstance(self.screen, EventsScreen):
-            self.screen.happened(trimmed)
+        page = self._page()
+        if isinstance(page, EventsScreen):
+            page.happened(trimmed)
         self._dirty = True
 
     def on_details_read(self, message: m.DetailsRead) -> None:
@@ -222,9 +223,10 @@ class Dashboard(App[None]):
         self.notify(self.theme, title="theme", timeout=2)
 
     def action_help(self) -> None:
-        if isinstance(self.screen, Page):
+        page = self._page()
+        if page is not None:
             keys = [*MOVING, *_keys(self)]
-            self.push_screen(HelpScreen(f"{self.screen.NAME} · {self.title}", self.screen.ABOUT, keys))
+            self.push_screen(HelpScreen(f"{page.NAME} · {self.title}", page.ABOUT, keys))
 
     def start_action(self, action: Action) -> None:
         """Ask for the parameters of an action where it has any, then run it."""
@@ -241,9 +243,18 @@ class Dashboard(App[None]):
     # -- painting
 
     def _repaint(self) -> None:
-        if isinstance(self.screen, Page) and (self._dirty or self._moving()):
+        page = self._page()
+        if page is not None and (self._dirty or self._moving()):
             self._dirty = False
-            self.screen.refresh_state()
+            page.refresh_state()
+
+    def _page(self) -> Page | None:
+        """The screen that is seen; None while a dialog covers it, or while the first of its kind is being made."""
+        try:
+            screen = self.screen
+        except ScreenStackError:
+            return None
+        return screen if isinstance(screen, Page) else None
 
     def _moving(self) -> bool:
         """Rates fall while nothing happens."""
@@ -251,8 +262,9 @@ class Dashboard(App[None]):
         return any(node.meter.rate(now) for node in self.network.nodes.values())
 
     def _draw_again(self) -> None:
-        if isinstance(self.screen, Page):
-            self.screen.draw_again()
+        page = self._page()
+        if page is not None:
+            page.draw_again()
 
 
 def _keys(app: Dashboard) -> list[tuple[str, str]]:
@@ -262,7 +274,7 @@ def _keys(app: Dashboard) -> list[tuple[str, str]]:
         binding = active.binding
         ours = isinstance(active.node, Page | App) and not binding.system and not binding.action.startswith(SKIPPED)
         if ours and binding.description:
-            found.setdefault(binding.action, (app.get_key_display(binding), binding.description))
+            found[binding.action] = (app.get_key_display(binding), binding.description)
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.app import ScreenStackError
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -45,13 +46,12 @@ def run(body: Callable[[], Awaitable[None]]) -> None:
 
 
 def text(app: Dashboard) -> str:
-    """What is on the screen, line by line."""
-    width, height = app.size
-    lines = []
-    for y in range(height):
-        strip = app.screen._compositor.render_strips()[y]
-        lines.append("".join(segment.text for segment in strip)[:width])
-    return "\n".join(lines)
+    """What is on the screen, line by line; nothing while a screen is being made."""
+    try:
+        strips = app.screen._compositor.render_strips()
+    except ScreenStackError:
+        return ""
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
 def test_overview_tells_which_context_differs() -> None:
