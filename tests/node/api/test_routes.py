@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from node.api.errors import TABLE, BadRequest, meaning_of
-from node.api.openapi import openapi
+from node.api.openapi import _hook, openapi
 from node.api.route import ADMIN, OWN, PARAMETERS, Module, Route
 from node.api.routes import ROUTES, SOCKETS
 from node.errors import CalimeroError, ExecutionError
+from node.primitives import ContextId
 
 DOCUMENT = openapi("0.10.0")
 PUBLIC = {
@@ -95,6 +97,12 @@ def test_limits_of_bodies_are_in_the_document() -> None:
     created = DOCUMENT["components"]["schemas"]["CreateContext"]["properties"]
     assert created["protocol"] == {"type": "string", "maxLength": 64, "minLength": 1}
     assert created["initializationParams"]["maxItems"] == 1_048_576
+
+
+def test_a_type_without_schema_is_found_out() -> None:
+    assert _hook(ContextId)["type"] == "string"
+    with pytest.raises(TypeError, match="Decimal"):
+        _hook(Decimal)
 
 
 # -- errors

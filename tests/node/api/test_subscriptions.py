@@ -95,6 +95,11 @@ def test_a_client_follows_a_bounded_number_of_contexts() -> None:
     assert "result" in ask(subscription, request())
 
 
+def test_one_request_names_a_bounded_number_of_contexts() -> None:
+    assert "error" in ask(Subscription(), request(contexts=[str(CTX)] * (MAX_CONTEXTS + 1)))
+    assert "result" in ask(Subscription(), request(contexts=[str(CTX)] * MAX_CONTEXTS))
+
+
 def test_an_event_has_a_null_id() -> None:
     assert json.loads(event_message('{"a":1}')) == {"id": None, "result": {"a": 1}}
 

@@ -183,6 +183,31 @@ def test_answers_are_forgotten_after_their_time_and_beyond_their_number(monkeypa
     run(main)
 
 
+def test_a_call_that_waits_for_one_that_came_to_nothing_runs_itself() -> None:
+    async def main() -> None:
+        go, runs = asyncio.Event(), 0
+
+        async def execute(_: runtime.Execute) -> Message:
+            nonlocal runs
+            runs += 1
+            if runs == 1:
+                await go.wait()
+                raise WorkerLost("died")
+            return DONE
+
+        async with serving({runtime.Execute: execute}) as served:
+            first = asyncio.create_task(post(served, request(), **{"idempotency-key": "k"}))
+            await until(lambda: runs)
+            second = asyncio.create_task(post(served, request(), **{"idempotency-key": "k"}))
+            await until(lambda: served.api.connections.total == 2)
+            await asyncio.sleep(0.05)
+            go.set()
+            assert "error" in await first
+            assert "result" in await second
+
+    run(main)
+
+
 def test_a_call_that_breaks_off_frees_its_key() -> None:
     async def main() -> None:
         answers = Answers()
