@@ -112,6 +112,7 @@ class Twins:
         return True, answer
 
     def _theirs(self, op: str, arguments: Arguments) -> tuple[bool, Any]:
+        self.oracle.commits.clear()
         try:
             answer = self.oracle.attempt(op, **arguments)
         except OracleError as error:
