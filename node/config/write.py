@@ -14,6 +14,7 @@ import msgspec
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from node.config.address import parse_listen
 from node.config.identity import RandomBytes, new_account, new_identity
 from node.config.load import all_paths, kind_at, load, parse_value, suggestion
 from node.config.model import (
@@ -226,7 +227,14 @@ def _discovery(options: InitOptions) -> Discovery:
 
 def _signer(options: InitOptions, random_bytes: RandomBytes) -> Signer:
     accounts = {name: new_account(url, random_bytes) for name, url in NEAR_NETWORKS.items()}
-    return Signer(relayer=RelayerSigner(url=options.relayer_url), local=LocalSigner(near=accounts))
+    return Signer(relayer=RelayerSigner(url=_relayer_url(options)), local=LocalSigner(near=accounts))
+
+
+def _relayer_url(options: InitOptions) -> str:
+    """A coordinator asks its own registry unless told another: the public default must not hear of its contexts."""
+    if options.registry_listen is None or options.relayer_url != DEFAULT_RELAYER:
+        return options.relayer_url
+    return parse_listen(options.registry_listen, "registry.listen").url
 
 
 def _registry(options: InitOptions) -> Registry:

@@ -108,3 +108,11 @@ def test_what_is_shown_has_no_secrets() -> None:
     for account in config.context.config.signer.local.near.values() if config.context.config.signer.local else ():
         assert account.secret_key not in text
         assert account.public_key in text
+
+
+def test_a_coordinator_asks_its_own_registry() -> None:
+    listen = "/ip4/127.0.0.1/tcp/2700"
+    own = initial_config(InitOptions(registry_listen=listen), bytes)
+    assert own.context.config.signer.relayer.url == "http://127.0.0.1:2700"
+    told = initial_config(InitOptions(registry_listen=listen, relayer_url="http://127.0.0.1:9"), bytes)
+    assert told.context.config.signer.relayer.url == "http://127.0.0.1:9"
