@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -77,6 +76,8 @@ def dev_options(command: argparse.ArgumentParser) -> None:
 
 
 def dev(options: argparse.Namespace) -> int:
+    import asyncio
+
     if options.file.suffix == ".mpk":
         raise Refused(f"{options.file} is a bundle; name the .wasm file that changes", kind="argument")
     return asyncio.run(_dev(options))
@@ -120,6 +121,8 @@ async def _use(node: Node, context_id: str, application: str) -> None:
 async def versions(path: Path) -> AsyncIterator[Path]:
     """The path, now and whenever the file has changed and then been still for a moment, so that no half-written build
     is installed. Raises :class:`Refused` when there is no file at first."""
+    import asyncio
+
     if _stamp(path) is None:
         raise Refused(f"there is no file {path}", kind="argument")
     used: Stamp | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from calimero_tui.commands.surface import Surface
 
@@ -18,6 +17,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    import asyncio
+
     return asyncio.run(_watch(options))
 
 
