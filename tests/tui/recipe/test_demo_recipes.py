@@ -41,6 +41,13 @@ def urls() -> Iterator[list[str]]:
         loop.close()
 
 
+@pytest.fixture(scope="module")
+def used(urls: list[str]) -> list[str]:
+    """Addresses of the network once it has a context, whichever tests ran before."""
+    assert main(["run", str(recipes() / "demo" / "kv.yml"), "--json", *on(urls)]) == OK
+    return urls
+
+
 def on(urls: list[str]) -> list[str]:
     return [word for number, url in enumerate(urls, start=1) for word in ("--on", f"node{number}={url}")]
 
@@ -54,10 +61,10 @@ def test_a_demo_recipe_passes(urls: list[str], name: str, capsys: pytest.Capture
 
 
 def test_a_failing_recipe_says_what_differs(
-    urls: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    used: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "r.yml"
-    nodes = ", ".join(f"node{number}: '{url}'" for number, url in enumerate(urls, start=1))
+    nodes = ", ".join(f"node{number}: '{url}'" for number, url in enumerate(used, start=1))
     body = "  - context ls:\n    node: all\n    expect: {equals: [], message: somebody was here}\n"
     file.write_text(f"recipe: 1\nname: n\nnodes: {{{nodes}}}\nsteps:\n{body}")
     assert main(["run", str(file)]) == FAILED
@@ -66,7 +73,7 @@ def test_a_failing_recipe_says_what_differs(
     assert "        + [" in out
 
 
-def test_the_shell_sees_what_happens(urls: list[str]) -> None:
+def test_the_shell_sees_what_happens(used: list[str]) -> None:
     """One process watches the events of node 2, another calls on node 1."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [
@@ -75,15 +82,15 @@ def test_the_shell_sees_what_happens(urls: list[str]) -> None:
         "import sys; from calimero_tui.cli import main; sys.exit(main(sys.argv[1:]))",
         "shell",
     ]
-    context = _line(command, urls[0], "ls")[-1]["id"]
+    context = _line(command, used[0], "ls")[-1]["id"]
     with subprocess.Popen(
-        [*command, "--json", "--node", urls[1], "-c", f"watch {context} --seconds 30 --count 1"],
+        [*command, "--json", "--node", used[1], "-c", f"watch {context} --seconds 30 --count 1"],
         stdout=subprocess.PIPE, text=True, env=environment,
     ) as watcher:  # fmt: skip
         number = 0
         while watcher.poll() is None:  # again and again, because nothing tells when the watcher has subscribed
             number += 1
-            _line(command, urls[0], f"call set key=seen value={number} --context {context}")
+            _line(command, used[0], f"call set key=seen value={number} --context {context}")
         out, _ = watcher.communicate()
     (row,) = json.loads(out)["events"]
     assert (row["kind"], row["data"]["key"]) in {("Inserted", "seen"), ("Updated", "seen")}
