@@ -15,7 +15,8 @@ from dataclasses import asdict
 
 from tests.simulation.defects import DEFECTS, switched_on
 from tests.simulation.plan import Plan, Shape, draw
-from tests.simulation.run import Result, simulate
+from tests.simulation.result import Result
+from tests.simulation.run import simulate
 from tests.simulation.shrink import shrink
 
 
