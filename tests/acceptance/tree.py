@@ -1,0 +1,98 @@
+"""A tree of many entries of which few differ, between nodes that lack the deltas behind the difference.
+
+The author writes, one node leaves, the author writes what will differ, another node joins by snapshot, and the author
+leaves. The first two to meet then are two states whose difference no history explains: the trees have to be compared.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.acceptance.crowd import PATIENCE, equal
+from tests.acceptance.figures import Row, Scenario, verdict
+from tests.acceptance.lines import dial, remote
+from tests.workers.sync.nodes import Node, converged, until
+from workers.messages import runtime as r
+
+SECONDS: Final = 3.0
+TIMES: Final = 10.0
+"""Times the bytes of the differing rows."""
+
+DIFFERING: Final = 100
+"""One entry in so many."""
+
+VALUE: Final = 100
+"""Characters of a value."""
+
+PER_CALL: Final = 100
+"""Entries written by one call."""
+
+PAGE: Final = 1000
+LIST: Final = 4096
+"""Bytes: the row of an entry is smaller, the list of all of them larger."""
+
+
+async def run(home: Path, size: int) -> Row:
+    """``size``: entries."""
+    async with remote(home, 2) as (near, far, proxies):
+        author, late = near
+        await author.create(await author.install())
+        await author.invite(far)
+        await _fill(author, range(size), "old")
+        await equal((author, far))
+        await far.stop()
+        before = await _rows(author)
+        await _fill(author, range(0, size, DIFFERING), "new")
+        await author.invite(late)
+        await equal((author, late))
+        differing = _differing(before, await _rows(author))
+        await author.stop()
+        author.workers.clear()
+        await far.start()
+        proxies[1].bytes = 0
+        began = time.monotonic()
+        await dial(far, [late], proxies[1:])
+        await until(lambda: converged([late, far]), PATIENCE)
+        took = time.monotonic() - began
+        moved = proxies[1].bytes
+    figures: Row = {
+        "entries": size,
+        "differing": len(range(0, size, DIFFERING)),
+        "differing_bytes": differing,
+        "synced_s": round(took, 2),
+        "bytes": moved,
+        "times": round(moved / differing, 1),
+    }
+    return verdict(figures, [("synced_s", SECONDS), ("times", TIMES)])
+
+
+async def _fill(node: Node, keys: range, mark: str) -> None:
+    names = [f"key{number}" for number in keys]
+    for start in range(0, len(names), PER_CALL):
+        chunk = names[start : start + PER_CALL]
+        await node.call("set_many", entries={name: f"{mark} {name} ".ljust(VALUE, ".") for name in chunk})
+
+
+async def _rows(node: Node) -> dict[bytes, bytes]:
+    """The state, raw."""
+    found: dict[bytes, bytes] = {}
+    after: bytes | None = None
+    while True:
+        page = await node.ask("runtime[0]", r.InspectState(node.context, after, PAGE))
+        found.update((row.key, row.value) for row in page.rows)
+        if page.next is None:
+            return found
+        after = page.next
+
+
+def _differing(old: dict[bytes, bytes], new: dict[bytes, bytes]) -> int:
+    """Bytes of the rows of entries that changed: data and index of each. Lists of children do not count, though they
+    change with every child."""
+    return sum(32 + len(value) for key, value in new.items() if old.get(key) != value and len(value) < LIST)
+
+
+SCENARIO: Final = Scenario(
+    "tree", "10,000 entries with 1 % different sync in 3 s and 10 times the differing bytes", run, 10_000, 300
+)
