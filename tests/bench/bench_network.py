@@ -75,9 +75,8 @@ class Node:
         self._changed = trio.Event()
         control, control_end = socket_pair()
         sync, sync_end = socket_pair()
-        start = WorkerStart(
-            "network", 0, Path(tempfile.gettempdir()), node_config(number), control_end, {"sync": sync_end}
-        )
+        self.home = tempfile.TemporaryDirectory()
+        start = WorkerStart("network", 0, Path(self.home.name), node_config(number), control_end, {"sync": sync_end})
         self.started = time.perf_counter()
         self.process: BaseProcess = multiprocessing.get_context("spawn").Process(target=worker_main, args=(start,))
         self.process.start()
@@ -124,6 +123,8 @@ class Node:
         self.control.close()
         await trio.to_thread.run_sync(self.process.join, 5)
         self.process.kill()
+        self.process.join()
+        self.home.cleanup()
 
 
 async def _refuse(_: str, request: Request[Any]) -> Message:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import base58
+import psutil
 
 from node.errors import ConfigError, DecodeError
 from node.gossip.protobuf import decode_varint, encode_varint
 from node.gossip.signing import public_key_of
 
-__all__ = ["Address", "encode", "parse", "parse_bytes", "parse_peer", "text_of"]
+__all__ = [
+    "Address", "concrete", "encode", "is_loopback", "is_useful", "parse", "parse_bytes", "parse_peer", "text_of",
+]  # fmt: skip
 
 _CODES: Final = {"ip4": 4, "ip6": 41, "dns": 53, "dns4": 54, "dns6": 55}
 _KINDS: Final = {code: kind for kind, code in _CODES.items()}
 _FAMILIES: Final = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
+_WILDCARDS: Final = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared, not bound
 _TCP: Final = 6
 _P2P_PREFIX: Final = encode_varint(421)
 
@@ -58,6 +63,38 @@ def parse_peer(text: str) -> str:
 def text_of(host: str, port: int) -> str:
     """The multiaddr of a socket address."""
     return f"/{'ip6' if ':' in host else 'ip4'}/{host}/tcp/{port}"
+
+
+def concrete(listening: Iterable[str]) -> list[str]:
+    """Listen addresses that others can dial: a wildcard becomes the addresses of this machine, loopback last."""
+    found: list[str] = []
+    for text in listening:
+        where = parse(text)
+        hosts = _own_hosts(where.host) if where.host in _WILDCARDS else [where.host]
+        found += [text_of(host, where.port) for host in hosts]
+    return list(dict.fromkeys(found))
+
+
+def _own_hosts(wildcard: str) -> list[str]:
+    """Of the wildcard's family. Link-local addresses of IPv6 mean nothing without the name of the interface."""
+    family = _WILDCARDS[wildcard]
+    found = [a.address for each in psutil.net_if_addrs().values() for a in each if a.family == family]
+    return sorted((host for host in found if "%" not in host), key=_is_loopback)
+
+
+def is_loopback(text: str) -> bool:
+    """Whether an address means the machine that reads it."""
+    return _is_loopback(parse(text).host)
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"
+
+
+def is_useful(text: str, *, local: bool) -> bool:
+    """Whether a peer's own word for where it listens can be dialled. ``local``: the peer is on this machine."""
+    host = parse(text).host
+    return host not in _WILDCARDS and (local or not _is_loopback(host))
 
 
 def encode(text: str) -> bytes:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import base58
 import msgspec
 
+from node.config.identity import seed_of
 from node.errors import ConfigError
 from workers.network import address as addresses
 
 if TYPE_CHECKING:
     from node.config.model import NodeConfig
 
-__all__ = ["INVITES_TOPIC", "NetworkConfig", "from_node", "seed_of"]
+__all__ = ["INVITES_TOPIC", "NetworkConfig", "from_node"]
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +26,13 @@ reference closes idle ones after 30 s."""
 
 AGENT: Final = "calimero-py/0.1.0"
 
-_KEYPAIR_PREFIX: Final = bytes.fromhex("08011240")
-"""Protobuf of an Ed25519 private key: type 1, 64 bytes of seed and public key."""
-
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``seed``: the 32-byte Ed25519 seed of the node key. ``listen``: multiaddrs, port 0 for any free one.
 
     ``bootstrap``: multiaddrs ending in ``/p2p/<peer id>`` that are dialled at start and kept. ``mdns`` announces the
     node on the local network and dials who answers. ``tls`` accepts TLS next to Noise. ``kad`` serves and asks the DHT.
+    ``folder`` holds the file of known peers; without one a restart forgets them.
     """
 
     seed: bytes
@@ -44,30 +43,21 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = True
     kad: bool = True
     mdns: bool = False
+    folder: Path | None = None
 
 
-def from_node(config: NodeConfig) -> NetworkConfig:
-    """The network's part of a node's settings. Raises :class:`ConfigError` for an unusable key or address."""
+def from_node(config: NodeConfig, home: Path) -> NetworkConfig:
+    """The network's part of the settings of the node in ``home``. Raises :class:`ConfigError` for what is unusable."""
     if config.identity is None:
         raise ConfigError("the node has no [identity]; initialise it first")
     return NetworkConfig(
-        seed=seed_of(config.identity.keypair),
+        seed=seed_of(config.identity),
         listen=_dialable(config.swarm.listen),
         bootstrap=_dialable(config.bootstrap.nodes),
         topics=(config.specialized_node.invite_topic,),
         mdns=config.discovery.mdns,
+        folder=home,
     )
-
-
-def seed_of(keypair: str) -> bytes:
-    """The seed in the base58 protobuf form that the reference stores. Raises :class:`ConfigError`."""
-    try:
-        raw = base58.b58decode(keypair)
-    except ValueError:
-        raw = b""
-    if len(raw) != len(_KEYPAIR_PREFIX) + 64 or not raw.startswith(_KEYPAIR_PREFIX):
-        raise ConfigError("identity.keypair is no Ed25519 key in base58 protobuf form")
-    return raw[len(_KEYPAIR_PREFIX) :][:32]
 
 
 def _dialable(texts: Iterable[str]) -> tuple[str, ...]:

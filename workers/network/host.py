@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -18,7 +17,14 @@ import trio
 from node.errors import CalimeroError, ConfigError, DeadlineExceeded, RemoteProtocolError, Unreachable
 from node.gossip.protobuf import prefixed
 from workers.messages.base import Note
-from workers.messages.network import PeerConnected, PeerDisconnected, PeerList, PeerRecord
+from workers.messages.network import (
+    PeerConnected,
+    PeerDisconnected,
+    PeerList,
+    PeerRecord,
+    PeerSubscribed,
+    PeerUnsubscribed,
+)
 from workers.network import address as addresses
 from workers.network import gossip, identify, kad_wire, limits, multistream, streams
 from workers.network.channel import read_prefixed
@@ -27,6 +33,8 @@ from workers.network.connection import Connection, YamuxStream
 from workers.network.gossip import GossipShell
 from workers.network.kad import Kademlia
 from workers.network.kad_wire import PeerHint
+from workers.network.keeper import DIALS_AT_ONCE, Keeper
+from workers.network.peer_file import PeerFile
 from workers.network.peers import PeerBook
 from workers.network.secure import Identity
 from workers.network.streams import AppStreams
@@ -40,7 +48,6 @@ Sink = Callable[[Note], Awaitable[None]]
 
 PING: Final = "/ipfs/ping/1.0.0"
 _PING_SIZE: Final = 32
-_DIALS_AT_ONCE: Final = 8
 
 
 class NetworkHost:
@@ -52,9 +59,10 @@ class NetworkHost:
         self.identity = Identity(config.seed)
         self._book = PeerBook()
         self._swarm = Swarm(self.identity, self, tls=config.tls)
-        self._gossip = GossipShell(self.identity, config.seed, sink, self.on_refused)
+        file = PeerFile(config.folder) if config.folder else None
+        self._keeper = Keeper(self._book, self._swarm.peers, self._connected, file)
+        self._gossip = GossipShell(self.identity, config.seed, self._on_gossip, self.on_refused)
         self._streams = AppStreams(sink, self.on_refused)
-        self._redial = trio.Event()
         self._discovering = 0
         self._nursery: trio.Nursery | None = None
         self._handlers: dict[str, Callable[[YamuxStream], Awaitable[None]]] = {
@@ -83,10 +91,12 @@ class NetworkHost:
             self._swarm.start(nursery)
             for topic in self._config.topics:
                 self._gossip.subscribe(topic)
+            self._keeper.remember()
             for text in self._config.bootstrap:
-                self._want(text)
+                self._keeper.want(self._remember(text))
             nursery.start_soon(self._gossip.heartbeats)
-            nursery.start_soon(self._keep_wanted, nursery)
+            nursery.start_soon(self._keeper.run)
+            nursery.start_soon(self._keeper.save)
             if self._config.kad:
                 nursery.start_soon(self._kad.republish)
             if self._config.mdns:
@@ -94,6 +104,7 @@ class NetworkHost:
             try:
                 yield self
             finally:
+                self._keeper.save_now()
                 nursery.cancel_scope.cancel()
 
     @property
@@ -113,6 +124,8 @@ class NetworkHost:
 
     def unsubscribe(self, topic: str) -> None:
         self._gossip.unsubscribe(topic)
+        for peer in self._book.wanted():
+            self._see_topics(peer)
 
     def publish(self, topic: str, data: bytes) -> int:
         """Sign and send; returns the number of peers. Raises ``LocalProtocolError`` for more than fits a frame."""
@@ -125,13 +138,13 @@ class NetworkHost:
         also when this first attempt fails. Raises ``ConfigError``, ``Unreachable`` or ``DeadlineExceeded``."""
         peer = self._remember(address)
         if keep:
-            self._want(address)
+            self._keeper.want(peer)
         connection = await self._swarm.connect(peer, self._book.entry(peer).addresses)
         return connection.peer
 
     def forget(self, peer: str) -> None:
         """Do not keep the peer any longer, and close its connections."""
-        self._book.entry(peer).keep = False
+        self._keeper.forget(peer)
         self._swarm.disconnect(peer)
 
     async def ping(self, peer: str) -> float:
@@ -195,7 +208,7 @@ class NetworkHost:
         return not self._book.banned(peer, trio.current_time())
 
     async def on_connected(self, connection: Connection, *, first: bool) -> None:
-        self._book.connected(connection.peer)
+        self._keeper.on_connected(connection.peer)
         if connection.outbound:
             self._book.learn(connection.peer, connection.address)
         connection.start_soon(self._identify, connection)
@@ -206,8 +219,7 @@ class NetworkHost:
 
     async def on_disconnected(self, connection: Connection, *, last: bool) -> None:
         if last:
-            self._book.lost(connection.peer, trio.current_time())
-            self._wake_redial()
+            self._keeper.on_lost(connection.peer)
             await self._gossip.forget(connection.peer)
             await self._sink(PeerDisconnected(connection.peer))
 
@@ -235,7 +247,7 @@ class NetworkHost:
         info = identify.IdentifyInfo(
             agent=self._config.agent,
             protocols=tuple(self._handlers),
-            listen=tuple(self.listening),
+            listen=tuple(addresses.concrete(self.listening)),
             observed=stream.connection.address,
         )
         await stream.send_all(prefixed(identify.encode(info, self.identity.peer_id)))
@@ -260,9 +272,22 @@ class NetworkHost:
     def _learn(self, peer: str, info: identify.IdentifyInfo) -> None:
         entry = self._book.entry(peer)
         entry.agent, entry.protocols = info.agent, list(info.protocols)
-        for text in info.listen:
-            if text not in entry.addresses and len(entry.addresses) < limits.MAX_ADDRESSES_PER_PEER:
-                entry.addresses.append(text)
+        dialled = [c.address for c in self._swarm.connections(peer) if c.outbound]
+        local = addresses.is_loopback(self._swarm.connections(peer)[0].address) if self._swarm.best(peer) else False
+        self._book.learn(peer, *dialled, *(text for text in info.listen if addresses.is_useful(text, local=local)))
+        self._keeper.changed()
+
+    async def _on_gossip(self, note: Note) -> None:
+        """Pass a note of gossip on; who follows a topic of ours is kept connected."""
+        if isinstance(note, PeerSubscribed | PeerUnsubscribed):
+            self._see_topics(note.peer)
+        await self._sink(note)
+
+    def _see_topics(self, peer: str) -> None:
+        """Decide anew whether a connected peer is a member; of others only what was known is known."""
+        if self._swarm.best(peer) is not None:
+            shared = self._gossip.router.topics_of(peer) & self._gossip.router.topics
+            self._keeper.set_member(peer, member=bool(shared - set(self._config.topics)))
 
     # -- discovery
 
@@ -284,7 +309,7 @@ class NetworkHost:
             where = addresses.parse(address)
         except ConfigError:
             return
-        busy = self._discovering >= _DIALS_AT_ONCE
+        busy = self._discovering >= DIALS_AT_ONCE
         if busy or where.peer in ("", self.peer) or self._swarm.best(where.peer) or self._nursery is None:
             return
         self._discovering += 1
@@ -306,35 +331,6 @@ class NetworkHost:
             raise ConfigError(f"address {address!r} does not end in /p2p/<peer id>")
         self._book.learn(where.peer, address.partition("/p2p/")[0])
         return where.peer
-
-    def _want(self, address: str) -> None:
-        self._book.entry(self._remember(address)).keep = True
-        self._wake_redial()
-
-    def _wake_redial(self) -> None:
-        self._redial.set()
-
-    async def _keep_wanted(self, nursery: trio.Nursery) -> None:
-        """Dial wanted peers when their back-off is over."""
-        limiter = trio.CapacityLimiter(_DIALS_AT_ONCE)
-        while True:
-            connected = set(self._swarm.peers())
-            now = trio.current_time()
-            for peer in self._book.due(connected, now):
-                self._book.entry(peer).next_dial = now + limits.DIAL_TIMEOUT * limits.MAX_ADDRESSES_PER_PEER
-                nursery.start_soon(self._redial_one, peer, limiter)
-            self._redial = trio.Event()
-            with trio.move_on_at(self._book.next_due(connected)):
-                await self._redial.wait()
-
-    async def _redial_one(self, peer: str, limiter: trio.CapacityLimiter) -> None:
-        async with limiter:
-            try:
-                await self._swarm.connect(peer, self._book.entry(peer).addresses)
-            except CalimeroError as error:
-                log.info("dial: %s", error)
-                self._book.dial_failed(peer, trio.current_time(), random.random())  # noqa: S311 - jitter
-                self._wake_redial()
 
     async def _connected(self, peer: str) -> Connection:
         return await self._connect_to(peer, [])

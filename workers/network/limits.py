@@ -67,6 +67,15 @@ MAX_ADDRESSES_PER_PEER: Final = 16
 MAX_KNOWN_PEERS: Final = 2_000
 """Peers that are remembered without being connected or wanted."""
 
+MAX_MEMBERS: Final = 256
+"""Members of our contexts that are dialled when they are not connected; half of the connections."""
+
+REMEMBER: Final = 14 * 24 * 3600
+"""A member that was not seen for this long is not dialled after a restart any more."""
+
+SAVE_PAUSE: Final = 2.0
+"""Between two writes of the peer file; what a burst of changes costs."""
+
 # -- gossip
 
 GOSSIP_QUEUE_BYTES: Final = 16 * 1024 * 1024

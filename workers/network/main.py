@@ -154,7 +154,7 @@ async def _get_record(host: NetworkHost, request: GetRecord) -> Message:
 async def serve(worker: Worker) -> None:
     """Run the host of this process until it is told to stop."""
     shell = NetworkWorker()
-    host = NetworkHost(from_node(worker.start.config), shell.tell)
+    host = NetworkHost(from_node(worker.start.config, worker.start.home), shell.tell)
     async with host.running():
         shell.connect(host, worker.open(shell.on_request, shell.on_note))
         worker.ready({"peer": host.peer, "listen": host.listening})

@@ -12,7 +12,6 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-import psutil
 import trio
 
 from node.errors import CalimeroError
@@ -50,18 +49,8 @@ def open_socket(group: str = GROUP, port: int = PORT) -> trio.socket.SocketType:
 
 
 def announced(listening: list[str], peer: str) -> list[str]:
-    """Listen addresses with the peer id; a wildcard becomes the IPv4 addresses of this machine, loopback last."""
-    found: list[str] = []
-    for text in listening:
-        where = addresses.parse(text)
-        hosts = _own_hosts() if where.host in ("0.0.0.0", "::") else [where.host]  # noqa: S104 - compared, not bound
-        found += [f"{addresses.text_of(host, where.port)}/p2p/{peer}" for host in hosts]
-    return list(dict.fromkeys(found))
-
-
-def _own_hosts() -> list[str]:
-    found = [a.address for each in psutil.net_if_addrs().values() for a in each if a.family == socket.AF_INET]
-    return sorted(found, key=lambda host: host.startswith("127."))
+    """Listen addresses with the peer id."""
+    return [f"{text}/p2p/{peer}" for text in addresses.concrete(listening)]
 
 
 class Mdns:

@@ -1,4 +1,8 @@
-"""What is known about peers: addresses, whom to keep, when to dial again, scores. Pure: time comes in as seconds."""
+"""What is known about peers: addresses, whom to keep, when to dial again, scores. Pure: time comes in as seconds.
+
+A peer is kept connected for one of two reasons: somebody asked for it (``keep``), or it follows a topic of ours, which
+makes it a member of one of our contexts (``member``).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ class PeerEntry:
 
     addresses: list[str] = field(default_factory=list)
     keep: bool = False
+    member: bool = False
     agent: str = ""
     protocols: list[str] = field(default_factory=list)
     next_dial: float = 0.0
@@ -23,6 +28,11 @@ class PeerEntry:
     scored_at: float = 0.0
     banned_until: float = 0.0
     refusals: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to dial it when it is not connected."""
+        return self.keep or self.member
 
 
 class PeerBook:
@@ -44,19 +54,31 @@ class PeerBook:
 
     def wanted(self) -> list[str]:
         """Peers to keep connected."""
-        return [peer for peer, entry in self._entries.items() if entry.keep]
+        return [peer for peer, entry in self._entries.items() if entry.wanted]
+
+    def set_member(self, peer: str, *, member: bool) -> bool:
+        """Whether the peer shares a context with this node; True when that is news. Members beyond
+        :data:`limits.MAX_MEMBERS` are served and not dialled."""
+        entry = self.entry(peer)
+        if member == entry.member or (member and self._members() >= limits.MAX_MEMBERS):
+            return False
+        entry.member = member
+        return True
+
+    def _members(self) -> int:
+        return sum(entry.member for entry in self._entries.values())
 
     def _drop_one(self) -> None:
-        victim = next((peer for peer, entry in self._entries.items() if not entry.keep), None)
+        victim = next((peer for peer, entry in self._entries.items() if not entry.wanted), None)
         if victim is not None:
             del self._entries[victim]
 
     # -- addresses
 
-    def learn(self, peer: str, address: str) -> None:
-        """Remember an address as the freshest of the peer."""
+    def learn(self, peer: str, *addresses: str) -> None:
+        """Remember addresses as the freshest of the peer, the best first."""
         entry = self.entry(peer)
-        entry.addresses = [address, *(a for a in entry.addresses if a != address)][: limits.MAX_ADDRESSES_PER_PEER]
+        entry.addresses = list(dict.fromkeys([*addresses, *entry.addresses]))[: limits.MAX_ADDRESSES_PER_PEER]
 
     # -- dialling
 
@@ -65,7 +87,7 @@ class PeerBook:
         return [
             peer
             for peer, entry in self._entries.items()
-            if entry.keep and entry.addresses and peer not in connected and entry.next_dial <= now
+            if entry.wanted and entry.addresses and peer not in connected and entry.next_dial <= now
         ]
 
     def next_due(self, connected: set[str]) -> float:
@@ -73,7 +95,7 @@ class PeerBook:
         times = [
             entry.next_dial
             for peer, entry in self._entries.items()
-            if entry.keep and entry.addresses and peer not in connected
+            if entry.wanted and entry.addresses and peer not in connected
         ]
         return min(times, default=float("inf"))
 

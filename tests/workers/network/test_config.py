@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base58
+from pathlib import Path
+
 import pytest
-from nacl.signing import SigningKey
 
+from node.config.model import BlobStore, DataStore, NodeConfig, Server, Swarm, Sync
 from node.errors import ConfigError
-from workers.network.config import _dialable, seed_of
+from workers.network.config import _dialable, from_node
 
 
-def test_the_stored_keypair_gives_its_seed() -> None:
-    seed = bytes(range(32))
-    raw = bytes.fromhex("08011240") + seed + bytes(SigningKey(seed).verify_key)
-    assert seed_of(base58.b58encode(raw).decode()) == seed
-
-
-@pytest.mark.parametrize("text", ["", "0OIl", base58.b58encode(bytes(68)).decode()])
-def test_other_keys_are_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="Ed25519 key in base58"):
-        seed_of(text)
+def test_a_node_without_a_key_is_told_what_to_do(tmp_path: Path) -> None:
+    listen = Swarm(listen=()), Server(listen=())
+    paths = DataStore(path="d"), BlobStore(path="b")
+    config = NodeConfig(swarm=listen[0], server=listen[1], datastore=paths[0], blobstore=paths[1], sync=Sync())
+    with pytest.raises(ConfigError, match="initialise it first"):
+        from_node(config, tmp_path)
 
 
 def test_quic_addresses_are_left_out_and_nonsense_is_an_error() -> None:
