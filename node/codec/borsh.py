@@ -65,9 +65,9 @@ class Codec(Generic[Value]):
     def decode(self, data: bytes) -> Value:
         """Read the whole of ``data``. Raises :class:`DecodeError`."""
         value, end = self.decode_prefix(data)
-        if end != len(data):
-            raise DecodeError(f"{len(data) - end} bytes are left over", offset=end, field="")
-        return value
+        if end == len(data):
+            return value
+        raise DecodeError(f"{len(data) - end} bytes are left over", offset=end, field="")
 
     def decode_prefix(self, data: bytes, offset: int = 0) -> tuple[Value, int]:
         """Read a value at ``offset``; answers it and the offset behind it. Raises :class:`DecodeError`."""
