@@ -1,6 +1,8 @@
-"""``python -m tests.simulation --seeds N``: run seeds, report violations, replay and shrink one.
+"""``./run sim --seeds N``: run seeds and report violations; replay or shrink one; hunt the defects that can be switched on.
 
-With ``--json`` the last line is an object with ``seeds``, ``failures``, ``failing_seeds`` and ``seeds_per_cpu_hour``.
+With ``--json`` the last line is one object. A run of seeds: ``seeds``, ``failures``, ``failing_seeds`` and
+``seeds_per_cpu_hour``. ``--defects``: ``defects``, ``found``, ``missed`` and ``first_seeds``. ``--replays N``:
+``replays`` and ``equal``.
 """
 
 from __future__ import annotations
@@ -10,26 +12,33 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from tests.simulation.defects import DEFECTS, switched_on
+from tests.simulation.hunt import WITHIN, Found, hunt, replays
 from tests.simulation.plan import Plan, Shape, draw
 from tests.simulation.result import Result
 from tests.simulation.run import simulate
 from tests.simulation.shrink import shrink
 
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./run sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--nodes", type=int, help="exactly so many nodes in each run")
     parser.add_argument("--writes", type=int, default=100, help="writes in each run")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one seed and print what happens")
+    parser.add_argument("--replays", type=int, metavar="N", help="run N seeds twice and compare everything")
     parser.add_argument("--shrink", action="store_true", help="cut failing plans down and print them")
     parser.add_argument("--defect", choices=sorted(DEFECTS), help="switch one defect on")
+    parser.add_argument("--defects", action="store_true", help=f"look for every defect in {WITHIN} seeds each")
     parser.add_argument("--json", action="store_true", help="end with a JSON object")
     return parser.parse_args(given)
 
@@ -41,12 +50,12 @@ def shape_of(options: argparse.Namespace) -> Shape:
     return shape
 
 
-class Job:
+@dataclass(frozen=True, slots=True)
+class Run:
     """One seed in a worker process; the answer is small."""
 
-    def __init__(self, shape: Shape, defect: str | None) -> None:
-        self.shape = shape
-        self.defect = defect
+    shape: Shape
+    defect: str | None
 
     def __call__(self, seed: int) -> tuple[Result, float]:
         began = time.process_time()
@@ -55,23 +64,45 @@ class Job:
         return result, time.process_time() - began
 
 
-def results(job: Job, seeds: Iterable[int], jobs: int) -> Iterator[tuple[Result, float]]:
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """One defect in a worker process."""
+
+    seeds: range
+    shape: Shape
+
+    def __call__(self, defect: str) -> Found:
+        return hunt(defect, self.seeds, self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One seed, twice, in a worker process."""
+
+    shape: Shape
+
+    def __call__(self, seed: int) -> bool:
+        return replays(seed, self.shape)
+
+
+def spread(job: Callable[[Item], Outcome], items: Iterable[Item], jobs: int) -> Iterator[Outcome]:
+    """The outcomes in order, over so many processes."""
     if jobs == 1:
-        yield from map(job, seeds)
+        yield from map(job, items)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(job, seeds, chunksize=4)
+        yield from pool.imap(job, items)
 
 
-def report(result: Result) -> None:
-    sys.stdout.write(f"seed {result.seed}: {result.violation}\n")
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def replay(options: argparse.Namespace) -> int:
     with switched_on(options.defect):
         result = simulate(draw(options.replay, shape_of(options)), trace=True)
-    sys.stdout.write("\n".join([*result.trace, f"digest {result.digest}", str(result.violation or "held"), ""]))
+    say("\n".join([*result.trace, f"digest {result.digest}", str(result.violation or "held")]))
     return int(result.violation is not None)
 
 
@@ -87,20 +118,15 @@ def smallest(plan: Plan, violation: str, defect: str | None) -> Plan:
         return shrink(plan, fails)
 
 
-def main() -> int:
-    options = arguments()
-    if options.replay is not None:
-        return replay(options)
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
-    failing, seconds = [], 0.0
-    for result, spent in results(Job(shape_of(options), options.defect), seeds, options.jobs):
+def run_seeds(options: argparse.Namespace) -> int:
+    shape, failing, seconds = shape_of(options), [], 0.0
+    for result, spent in spread(Run(shape, options.defect), seeds_of(options, options.seeds), options.jobs):
         seconds += spent
         if result.violation is not None:
             failing.append(result.seed)
-            report(result)
+            say(f"seed {result.seed}: {result.violation}")
             if options.shrink:
-                plan = smallest(draw(result.seed, shape_of(options)), result.violation, options.defect)
-                sys.stdout.write(json.dumps(asdict(plan), indent=1) + "\n")
+                say(json.dumps(asdict(smallest(draw(result.seed, shape), result.violation, options.defect)), indent=1))
     rate = round(options.seeds * 3600 / seconds) if seconds else 0
     summary = {
         "seeds": options.seeds,
@@ -108,9 +134,42 @@ def main() -> int:
         "failing_seeds": failing,
         "seeds_per_cpu_hour": rate,
     }
-    text = json.dumps(summary) if options.json else f"{len(failing)} of {options.seeds} failed, {rate} per CPU hour"
-    sys.stdout.write(text + "\n")
+    say(json.dumps(summary) if options.json else f"{len(failing)} of {options.seeds} failed, {rate} per CPU hour")
     return int(bool(failing))
+
+
+def hunt_defects(options: argparse.Namespace) -> int:
+    found: dict[str, int] = {}
+    missed: list[str] = []
+    for one in spread(Hunt(seeds_of(options, WITHIN), shape_of(options)), sorted(DEFECTS), options.jobs):
+        say(f"{one.defect}: " + (f"seed {one.seed}: {one.violation}" if one.seed is not None else "not found"))
+        if one.seed is None:
+            missed.append(one.defect)
+        else:
+            found[one.defect] = one.seed
+    summary = {"defects": len(DEFECTS), "found": len(found), "missed": missed, "first_seeds": found}
+    say(json.dumps(summary) if options.json else f"{len(found)} of {len(DEFECTS)} defects found")
+    return int(bool(missed))
+
+
+def compare_replays(options: argparse.Namespace) -> int:
+    again = list(spread(Again(shape_of(options)), seeds_of(options, options.replays), options.jobs))
+    summary = {"replays": len(again), "equal": sum(again)}
+    say(json.dumps(summary) if options.json else f"{sum(again)} of {len(again)} replays are equal")
+    return int(not all(again))
+
+
+def seeds_of(options: argparse.Namespace, count: int) -> range:
+    return range(options.first_seed, options.first_seed + count)
+
+
+def main() -> int:
+    options = arguments()
+    if options.replay is not None:
+        return replay(options)
+    if options.replays is not None:
+        return compare_replays(options)
+    return hunt_defects(options) if options.defects else run_seeds(options)
 
 
 if __name__ == "__main__":

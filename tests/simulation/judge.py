@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from node.dag.delta import CausalDelta
 from node.primitives import DeltaId
 from tests.simulation.clock import Timeline
 from tests.simulation.oracle import Oracle, entries
@@ -78,13 +81,8 @@ class Judge:
         self._check_parents(members)
         for station in members:
             self._check_held(station)
-        extra = {}
-        for station in members:
-            for link in station.here.state.dag.applied():
-                delta = station.here.delta(link.id)
-                if delta is not None:
-                    extra[delta.id] = delta
-        winners = self._oracle.winners(extra)
+        applied = {(delta.id, delta.payload): delta for station in members for delta in _applied(station)}
+        winners = self._oracle.winners(applied.values())
         keys = sorted({write.key for write in self._plan.writes} | {f"mark{s.number}" for s in self._stations})
         keys += [f"last{s.number}" for s in self._stations] + ["hostile", "tie", "grave"]
         names = entries(keys)
@@ -134,3 +132,9 @@ class Judge:
             raise Violation(
                 f"node {station.number} has {key!r} = {str(found)[:20]!r}, the last acknowledged write differs"
             )
+
+
+def _applied(station: Station) -> Iterator[CausalDelta]:
+    """The applied deltas of which the node has more than the name."""
+    found = (station.here.delta(link.id) for link in station.here.state.dag.applied())
+    return (delta for delta in found if delta is not None)

@@ -26,32 +26,27 @@ class Stamp:
 
 @dataclass(slots=True)
 class Oracle:
-    """Acknowledged deltas by id, with the changes that they carry."""
+    """Acknowledged deltas by id, with the changes that they carry.
+
+    An id covers no times: two nodes that remove one key on the same heads make two deltas with one id, and both count.
+    """
 
     changes: dict[DeltaId, list[tuple[EntityId, Stamp]]] = field(default_factory=dict)
     loose: list[tuple[EntityId, Stamp]] = field(default_factory=list)
 
     def acknowledged(self, delta: CausalDelta) -> None:
-        self.changes[delta.id] = changes_of(delta)
+        self.changes.setdefault(delta.id, []).extend(changes_of(delta))
 
     def unexplained(self, action: Action) -> None:
         """A change of one node's state that no delta carries; the comparison of states spreads it."""
         stamps = changes_in((action,))
         self.loose.extend(stamps)
 
-    def forget(self, delta_id: DeltaId) -> None:
-        """The author left before anybody else had this delta."""
-        self.changes.pop(delta_id, None)
-
-    def winners(self, extra: dict[DeltaId, CausalDelta]) -> dict[EntityId, Stamp]:
-        """The last change of each entry. ``extra`` are deltas that exist without an acknowledgement."""
+    def winners(self, applied: Iterable[CausalDelta]) -> dict[EntityId, Stamp]:
+        """The last change of each entry; ``applied`` are the deltas of the nodes, acknowledged or not."""
         every: defaultdict[EntityId, list[Stamp]] = defaultdict(list)
-        for delta_id, changes in self.changes.items():
-            if delta_id not in extra:
-                _collect(every, changes)
-        _collect(every, self.loose)
-        for delta in extra.values():
-            _collect(every, changes_of(delta))
+        for changes in (*self.changes.values(), self.loose, *map(changes_of, applied)):
+            _collect(every, changes)
         return {entity: max(stamps, key=lambda s: (s.at, s.data is None)) for entity, stamps in every.items()}
 
 
