@@ -1,4 +1,4 @@
-"""``./run sim --seeds N``: run seeds and report violations; replay or shrink one; hunt the defects that can be switched on.
+"""``./run sim --seeds N``: run seeds and report violations; replay or shrink one; hunt defects that are switched on.
 
 With ``--json`` the last line is one object. A run of seeds: ``seeds``, ``failures``, ``failing_seeds`` and
 ``seeds_per_cpu_hour``. ``--defects``: ``defects``, ``found``, ``missed`` and ``first_seeds``. ``--replays N``:
