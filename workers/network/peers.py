@@ -24,6 +24,8 @@ class PeerEntry:
     protocols: list[str] = field(default_factory=list)
     next_dial: float = 0.0
     backoff: float = limits.REDIAL_FIRST
+    gone_since: float | None = None
+    """When the peer was lost, or the first dial failed; None while it is connected."""
     score: float = 0.0
     scored_at: float = 0.0
     banned_until: float = 0.0
@@ -100,19 +102,25 @@ class PeerBook:
         return min(times, default=float("inf"))
 
     def dial_failed(self, peer: str, now: float, jitter: float) -> None:
-        """Double the back-off. ``jitter`` in 0…1 spreads the dials of nodes that lost each other together."""
+        """Double the back-off, as far as the time for which the peer is gone allows. ``jitter`` in 0…1 spreads the
+        dials of nodes that lost each other together."""
         entry = self.entry(peer)
+        if entry.gone_since is None:
+            entry.gone_since = now
         entry.next_dial = now + entry.backoff * (0.75 + jitter / 2)
-        entry.backoff = min(entry.backoff * 2, limits.REDIAL_LIMIT)
+        longest = max(limits.REDIAL_SOON, (now - entry.gone_since) / limits.REDIAL_SHARE)
+        entry.backoff = min(entry.backoff * 2, longest, limits.REDIAL_LIMIT)
 
     def connected(self, peer: str) -> None:
         """A connection stands: the next loss starts with a short back-off again."""
         entry = self.entry(peer)
         entry.backoff = limits.REDIAL_FIRST
         entry.next_dial = 0.0
+        entry.gone_since = None
 
     def lost(self, peer: str, now: float) -> None:
         entry = self.entry(peer)
+        entry.gone_since = now
         entry.next_dial = now + entry.backoff
 
     # -- scores

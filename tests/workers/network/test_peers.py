@@ -32,16 +32,28 @@ def test_back_off_doubles_to_its_limit_and_starts_again_after_a_connection() -> 
     book.entry("p").keep = True
     assert book.due(set(), 0.0) == ["p"]
     assert book.due({"p"}, 0.0) == []
-    waits = []
-    for _ in range(12):
-        book.dial_failed("p", 0.0, jitter=0.5)
-        waits.append(book.next_due(set()))
-    assert waits[0] == limits.REDIAL_FIRST
+    now, waits = 0.0, []
+    while now < 600:
+        book.dial_failed("p", now, jitter=0.5)
+        waits.append(book.next_due(set()) - now)
+        now = book.next_due(set())
+    assert waits[:3] == [limits.REDIAL_FIRST * times for times in (1, 2, 4)]
     assert waits[-1] == limits.REDIAL_LIMIT
-    assert book.due(set(), waits[-1] - 0.01) == []
+    assert book.due(set(), now - 0.01) == []
     book.connected("p")
     book.lost("p", 100.0)
     assert book.next_due(set()) == 100.0 + limits.REDIAL_FIRST
+
+
+def test_a_peer_that_is_gone_for_a_minute_is_dialled_again_within_five_seconds() -> None:
+    book = PeerBook()
+    book.learn("p", "/ip4/10.0.0.1/tcp/1")
+    book.entry("p").keep = True
+    book.lost("p", now := 1000.0)
+    while now < 1060:
+        now = book.next_due(set())
+        book.dial_failed("p", now, jitter=1.0)
+    assert book.next_due(set()) - now < 5.0
 
 
 def test_nothing_is_due_without_an_address_or_a_wish() -> None:
