@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from workers.channels.asyncio_ import OnNote, OnRequest, Peers
 from workers.channels.core import DEFAULT_TIMEOUT
-from workers.messages import Message, Request
+from workers.messages import Message, Note, Request
 from workers.start import EXIT_FAULT, Control, WorkerStart, begin
 
 __all__ = ["Worker", "run_asyncio"]
@@ -34,7 +34,11 @@ class Worker:
         self.fault: Exception | None = None
         self.on_attached: Callable[[str], None] | None = None
         """Called with the name of a peer that was restarted, once its new channel is in place."""
+        self.on_note: Callable[[Note], None] = lambda note: None
+        """Called with what the supervisor tells beside attaching and stopping."""
+
         self._control = control
+        control.on_note = lambda note: self._later(self._note, note)
         self._loop = asyncio.get_running_loop()
         self._peers: Peers | None = None
 
@@ -80,6 +84,9 @@ class Worker:
             self._peers.attach(name, sock)
             if self.on_attached is not None:
                 self.on_attached(name)
+
+    def _note(self, note: Note) -> None:
+        self.on_note(note)
 
     def _stop(self, grace: float) -> None:
         self.grace = grace

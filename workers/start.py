@@ -90,6 +90,9 @@ class Control:
         self._lock = threading.Lock()
         self._on_attach: Callable[[str, socket.socket], None] | None = None
         self._on_stop: Callable[[float], None] | None = None
+        self.on_note: Callable[[Note], None] = lambda note: None
+        """Called in the control thread with what the supervisor tells beside attaching and stopping."""
+
         self._early: list[tuple[str, socket.socket]] = []
         self._stop: float | None = None
         self._beat = time.monotonic()
@@ -163,6 +166,8 @@ class Control:
     def _told(self, _: str, note: Note) -> None:
         if isinstance(note, Stop):
             self._stopped(note.grace)
+        else:
+            self.on_note(note)
 
     def _given(self, _: str, note: Note, sock: socket.socket) -> None:
         if not isinstance(note, Attach):

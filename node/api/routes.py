@@ -335,6 +335,11 @@ _INSPECTION: Final = (
         query=(Query("after", "integer", "cursor of the page before", 0), _limit(100)),
     ),
     _own(
+        "GET", "/logs/stream", "log_stream",
+        "Log lines as they are written, as an event stream; `Last-Event-ID` goes on behind that line",
+        content=Content.EVENTS, query=(Query("after", "integer", "number of the last line seen", 0),),
+    ),
+    _own(
         "GET", "/history", "history", "Recent events and notices", answers.HistoryPage,
         query=(Query("after", "integer", "cursor of the page before", 0), _limit(100)),
     ),

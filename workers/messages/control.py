@@ -10,6 +10,7 @@ __all__ = [
     "ListWorkers",
     "LogLine",
     "LogPage",
+    "LogsGrew",
     "Ping",
     "Pong",
     "Ready",
@@ -79,6 +80,10 @@ class LogPage(Message, frozen=True):
     lines: list[str]
     cursor: int
     lost: bool
+
+
+class LogsGrew(Note, frozen=True):
+    """To the server: there are lines behind what it saw. Told once after each :class:`TailLogs` that found none."""
 
 
 class ListWorkers(Request["WorkerList"], frozen=True):

@@ -14,6 +14,7 @@ from node.api.sse import Sessions
 from node.primitives import ApplicationId
 from workers.server.backend import Backend
 from workers.server.connections import Connections
+from workers.server.growth import LogGrowth
 from workers.server.hub import Hub, Subscriber
 from workers.server.idempotency import Answers
 from workers.server.metrics import Metrics
@@ -39,6 +40,7 @@ class Api:
         self.connections = connections or Connections()
         self.metrics = Metrics()
         self.answers = Answers()
+        self.logs = LogGrowth()
         self.sessions = Sessions()
         self.streams: dict[int, Subscriber] = {}
         """The open event stream of each session."""

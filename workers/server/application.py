@@ -23,7 +23,7 @@ from node.api.models import MAX_JSON_BODY
 from node.api.route import Route, SocketRoute
 from node.api.router import PREFIXED, Match, Router
 from node.errors import CalimeroError, Unauthenticated
-from workers.server import calls, sse, websocket
+from workers.server import calls, logs, sse, websocket
 from workers.server.api import Api
 from workers.server.guard import Guard, OpenGuard
 from workers.server.handlers import aliases, applications, blobs, contexts, governance, inspection, past, trusted
@@ -39,7 +39,8 @@ Handler = Callable[[Api, Request, Any], Awaitable[Response]]
 SocketHandler = Callable[[Api, WebSocket], Awaitable[None]]
 
 _MODULES: Final[tuple[ModuleType, ...]] = (
-    calls, sse, contexts, governance, applications, aliases, blobs, node_handlers, trusted, inspection, past, websocket,
+    calls, sse, contexts, governance, applications, aliases, blobs, node_handlers, trusted, inspection, past, logs,
+    websocket,
 )  # fmt: skip
 _STREAMED: Final = frozenset({"put_blob"})
 """Handlers that read their body part by part."""

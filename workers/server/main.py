@@ -55,6 +55,7 @@ async def serve(worker: Worker) -> None:
     hub = Hub()
     api = Api(Backend(worker, worker.open(_refuse, hub.take)), hub, worker.start.blob_dir)
     routes, sockets = chosen(config)
+    worker.on_note = lambda _: api.logs.grew()
     application = Application(api, routes, sockets, prefix=path_prefix(os.environ))
     bound = bind(config.server.listen)
     server = QuietServer(settings(application, config))
@@ -69,6 +70,7 @@ async def _drain(api: Api, server: QuietServer, running: asyncio.Task[None], gra
     server.config.timeout_graceful_shutdown = max(1, min(DRAIN_SECONDS, int(grace)))
     api.stopping.set()
     api.hub.close()
+    api.logs.grew()
     server.should_exit = True
     await running
     await api.close()

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Final, TextIO
 
 from node.api.history import History
@@ -33,10 +34,13 @@ class LogOutput:
         self._json = form == "json" or (form == "auto" and not terminal)
         self._colour = terminal and not self._json
         self.recent = History(RECENT, RECENT_BYTES)
+        self.on_line: Callable[[], None] = lambda: None
+        """Called behind each line; must write none itself."""
 
     def write(self, worker: str, line: LogLine) -> None:
         row = as_json(worker, line)
         self.recent.add(row)
+        self.on_line()
         text = row if self._json else as_text(worker, line, colour=self._colour)
         try:
             self._stream.write(text + "\n")

@@ -30,6 +30,7 @@ from workers.messages.control import (
     ListWorkers,
     LogLine,
     LogPage,
+    LogsGrew,
     Ping,
     Pong,
     Ready,
@@ -72,6 +73,10 @@ class Supervisor:
         self._state = "starting"
         self._stage = -1
         self._failure: WorkerError | None = None
+        self._tailing: set[str] = set()
+        """Who found no new log line, and is told of the next one."""
+
+        output.on_line = self._logs_grew
 
     # -- life
 
@@ -313,13 +318,28 @@ class Supervisor:
 
     # -- what workers say
 
-    def _asked(self, _: str, request: Request[Any]) -> Message:
+    def _asked(self, name: str, request: Request[Any]) -> Message:
         if isinstance(request, ListWorkers):
             return WorkerList([slot.record() for slot in self._slots.values()])
         if isinstance(request, TailLogs):
-            page = self._output.recent.page(request.after, request.limit)
-            return LogPage(page.events, page.cursor, page.lost)
+            return self._tail(name, request)
         return refuse(request)
+
+    def _tail(self, name: str, request: TailLogs) -> LogPage:
+        page = self._output.recent.page(request.after, request.limit)
+        if not page.events:
+            self._tailing.add(name)
+        return LogPage(page.events, page.cursor, page.lost)
+
+    def _logs_grew(self) -> None:
+        """Armed once per reader; a log line that this itself causes tells nobody again."""
+        if self._tailing:
+            waiting, self._tailing = self._tailing, set()
+            self._hub.call_soon(partial(self._tell_growth, waiting))
+
+    def _tell_growth(self, names: set[str]) -> None:
+        for name in names:
+            self._hub.note(name, LogsGrew())
 
     def _told(self, name: str, note: Note) -> None:
         slot = self._slots[name]

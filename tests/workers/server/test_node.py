@@ -245,6 +245,16 @@ def test_log_lines_of_all_workers_are_there(client: httpx.Client) -> None:
     assert get(client, f"{OWN}/logs?after={page['cursor']}")["lost"] is False
 
 
+def test_log_lines_are_streamed_as_they_are_written(client: httpx.Client) -> None:
+    cursor = get(client, f"{OWN}/logs?limit=1000")["cursor"]
+    with client.stream("GET", f"{OWN}/logs/stream?after={cursor}", timeout=10) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ":"
+        Context(client)
+        found = next(line for line in lines if line.startswith("data:"))
+    assert json.loads(found.removeprefix("data:"))["worker"] in {"sync", "runtime[0]", "network", "registry"}
+
+
 # -- membership and blobs
 
 
