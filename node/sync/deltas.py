@@ -36,8 +36,8 @@ MAX_WALK_BYTES: Final = 256 * 1024 * 1024
 """Bytes of one walk; a hostile peer can invent parents for ever, and this ends it."""
 
 LACKING: Final = 256
-"""Deltas asked for at once. The peer walks its whole graph for each request, so few requests are better; but it closes a
-stream that is silent for a minute, and an application may need a tenth of a second for each delta."""
+"""Deltas asked for at once. The peer walks its whole graph for each request, so few requests are better; but it closes
+a stream that is silent for a minute, and an application may need a tenth of a second for each delta."""
 
 SLICE: Final = 64
 """Deltas handed to the owner at once: about what it applies while the next ones are on the way."""

@@ -63,8 +63,8 @@ REDIAL_LIMIT: Final = 30.0
 
 REDIAL_SOON: Final = 2.0
 REDIAL_SHARE: Final = 16
-"""The back-off stays below so many seconds, or this part of the time for which the peer is gone. A partition of a minute
-is over 5 s after it healed at the latest, and the limit is reached after 8 minutes."""
+"""The back-off stays below so many seconds, or this part of the time for which the peer is gone. A partition of a
+minute is over 5 s after it healed at the latest, and the limit is reached after 8 minutes."""
 
 MAX_ADDRESSES_PER_PEER: Final = 16
 """Addresses remembered of one peer, freshest first."""
