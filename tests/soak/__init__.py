@@ -1,0 +1,1 @@
+"""Five real nodes, peers that die and come back at random, for as long as one likes."""
