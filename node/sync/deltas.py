@@ -18,7 +18,7 @@ from node.sync.content import open_delta
 from node.sync.core import Core
 from node.sync.followed import Followed
 from node.sync.kernel import SECOND, Ask
-from node.sync.ports import ApplyDeltas, OpenDelta, UnknownDeltas
+from node.sync.ports import ApplyDeltas, OpenDelta, SamplePast, UnknownDeltas
 from node.sync.streams import Link
 from node.sync.wire import DeltaNotFound, DeltaRequest, DeltaResponse, Init, LackingRequest, LackingResponse
 
@@ -54,6 +54,8 @@ class Walk:
     refused: dict[DeltaId, str] = field(default_factory=dict)
     fetched: int = 0
     bytes: int = 0
+    ends: dict[DeltaId, None] = field(default_factory=dict)
+    """Of what came parents first: those that are no parents of others."""
 
     @property
     def exhausted(self) -> bool:
@@ -64,6 +66,16 @@ class Walk:
             if not delta_id.is_zero and delta_id not in self.seen:
                 self.seen.add(delta_id)
                 self.wanted[delta_id] = None
+
+    def pass_by(self, deltas: Iterable[OpenDelta]) -> bool:
+        """Note deltas that came parents first. True if one of them did not come before."""
+        before = len(self.seen)
+        for delta in deltas:
+            self.seen.add(delta.id)
+            self.ends[delta.id] = None
+            for parent in delta.parents:
+                self.ends.pop(parent, None)
+        return len(self.seen) > before
 
 
 async def fetch(core: Core, context: Followed, link: Link, ids: Iterable[DeltaId]) -> Walk:
@@ -94,27 +106,35 @@ async def fetch_lacking(core: Core, context: Followed, link: Link) -> Walk:
     """
     walk = Walk()
     while not walk.exhausted:
-        have = (await core.read_heads(context)).heads
-        me = core.my_identity(context).public_key
-        await link.send(Init(context.id, me, LackingRequest(context.id, have, LACKING), core.random_bytes(12)))
-        answer = await link.expect(LackingResponse, ANSWER_TIMEOUT)
-        fresh = await _feed_slices(core, context, walk, tuple(open_delta(raw) for raw in answer.deltas), link.peer)
-        if not fresh:
+        found = await _ask_lacking(core, context, link, walk)
+        if not await _feed_slices(core, context, walk, found, link.peer):
             break
-        walk.bytes += sum(len(raw) for raw in answer.deltas)
     return walk
 
 
-async def _feed_slices(core: Core, context: Followed, walk: Walk, found: tuple[OpenDelta, ...], peer: str) -> int:
-    """Hand deltas to the owner; how many of them were applied."""
-    fresh = 0
+async def _ask_lacking(core: Core, context: Followed, link: Link, walk: Walk) -> tuple[OpenDelta, ...]:
+    """One answer. What earlier ones brought counts as here; our own past is told by a sample, since after a partition
+    the peer knows none of our heads."""
+    have = (*await Ask(SamplePast(context.id)), *walk.ends)
+    me = core.my_identity(context).public_key
+    await link.send(Init(context.id, me, LackingRequest(context.id, have, LACKING), core.random_bytes(12)))
+    answer = await link.expect(LackingResponse, ANSWER_TIMEOUT)
+    walk.bytes += sum(len(raw) for raw in answer.deltas)
+    return tuple(open_delta(raw) for raw in answer.deltas)
+
+
+async def _feed_slices(core: Core, context: Followed, walk: Walk, found: tuple[OpenDelta, ...], peer: str) -> bool:
+    """Hand deltas to the owner. False when there is no use in asking for more: nothing was new in this walk, or one of
+    them cannot be applied now."""
+    fresh = False
     for start in range(0, len(found), SLICE):
-        report = await Ask(ApplyDeltas(context.id, found[start : start + SLICE], peer))
+        part = found[start : start + SLICE]
+        report = await Ask(ApplyDeltas(context.id, part, peer))
         core.took(context, report, peer)
-        fresh += len(report.applied)
-        if report.rejected:
-            break
-    walk.fetched += fresh
+        walk.fetched += len(report.applied)
+        fresh = walk.pass_by(part) or fresh
+        if report.rejected or report.pending:
+            return False
     return fresh
 
 

@@ -175,6 +175,13 @@ class GetDeltas(Request[tuple[bytes | None, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class SamplePast(Request[tuple[DeltaId, ...]]):
+    """Heads and some older applied deltas, by which a peer finds what both have."""
+
+    context_id: ContextId
+
+
+@dataclass(frozen=True, slots=True)
 class GetLacking(Request[tuple[bytes, ...]]):
     """Borsh ``CausalDelta`` of deltas that are not behind ``have``, in an order in which they can be applied."""
 

@@ -475,6 +475,9 @@ class Station:
     def on_GetDeltas(self, r: p.GetDeltas) -> tuple[bytes | None, ...]:  # noqa: N802
         return tuple(self.here.wire_deltas(r.ids))
 
+    def on_SamplePast(self, r: p.SamplePast) -> tuple[bytes, ...]:  # noqa: N802
+        return self.here.repair.sample()
+
     def on_GetLacking(self, r: p.GetLacking) -> tuple[bytes, ...]:  # noqa: N802
         return tuple(self.here.repair.lacking(r.have, r.limit, r.max_bytes))
 

@@ -77,6 +77,7 @@ __all__ = [
     "DeltaBatch",
     "DeltaCommitted",
     "DeltaDifference",
+    "DeltaIds",
     "DeltaPage",
     "DescribeContext",
     "DropIdentity",
@@ -136,6 +137,7 @@ __all__ = [
     "RowAnswer",
     "RuntimeStats",
     "RuntimeStatsAnswer",
+    "SamplePast",
     "SenderKey",
     "SnapshotHandle",
     "SnapshotRow",
@@ -332,6 +334,16 @@ class GetUnknown(Request["UnknownDeltas"], frozen=True):
 
 
 class UnknownDeltas(Message, frozen=True):
+    ids: list[DeltaId]
+
+
+class SamplePast(Request["DeltaIds"], frozen=True):
+    """Heads and some older applied deltas, by which a peer finds what both have."""
+
+    context_id: ContextId
+
+
+class DeltaIds(Message, frozen=True):
     ids: list[DeltaId]
 
 

@@ -211,6 +211,11 @@ def get_deltas(worker: RuntimeWorker, op: m.GetDeltas) -> m.DeltaBatch:
     return m.DeltaBatch(worker.contexts.get(op.context_id).wire_deltas(op.ids))
 
 
+@serves(m.SamplePast)
+def sample_past(worker: RuntimeWorker, op: m.SamplePast) -> m.DeltaIds:
+    return m.DeltaIds(list(worker.contexts.get(op.context_id).repair.sample()))
+
+
 @serves(m.GetLacking)
 def get_lacking(worker: RuntimeWorker, op: m.GetLacking) -> m.DeltaBatch:
     found = worker.contexts.get(op.context_id).repair.lacking(op.have, op.limit, op.max_bytes)

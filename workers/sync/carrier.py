@@ -71,6 +71,7 @@ class Carrier:
             p.ApplyDeltas: self._apply,
             p.UnknownDeltas: self._unknown,
             p.GetDeltas: self._deltas,
+            p.SamplePast: self._sample,
             p.GetLacking: self._lacking,
             p.ListPending: self._pending,
             p.OpenSnapshot: self._open_snapshot,
@@ -160,6 +161,9 @@ class Carrier:
 
     async def _deltas(self, q: p.GetDeltas) -> tuple[bytes | None, ...]:
         return tuple((await self._owners.ask(r.GetDeltas(q.context_id, list(q.ids)))).deltas)
+
+    async def _sample(self, q: p.SamplePast) -> tuple[DeltaId, ...]:
+        return tuple((await self._owners.ask(r.SamplePast(q.context_id))).ids)
 
     async def _lacking(self, q: p.GetLacking) -> tuple[bytes, ...]:
         batch = await self._owners.ask(r.GetLacking(q.context_id, list(q.have), q.limit, q.max_bytes))

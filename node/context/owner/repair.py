@@ -76,6 +76,13 @@ def bits_for(children: int) -> int:
     return min(MAX_BITS, max(0, (children // PER_BUCKET).bit_length()))
 
 
+SPARSER: Final = 1.25
+"""Growth of the distances of a sample: an answer brings at most a quarter more than what is behind the fork."""
+
+MAX_SAMPLE: Final = 256
+"""Ids of a sample, 8 KiB; a history of a million deltas gives 70, unless it has that many heads."""
+
+
 class Repair:
     """Reads for a comparison. ``owe`` notes the handlers of deltas that waited here and are adopted."""
 
@@ -116,6 +123,17 @@ class Repair:
         ]
 
     # histories
+
+    def sample(self) -> tuple[DeltaId, ...]:
+        """Applied deltas that tell a peer what is here: the heads, and ids further and further back. After a partition
+        the peer knows none of the heads, and finds the fork between two of the others."""
+        found = dict.fromkeys(self._state.dag.heads[:MAX_SAMPLE])
+        distance = 1.0
+        for number, link in enumerate(self._state.dag.newest()):
+            if number >= distance and len(found) < MAX_SAMPLE:
+                found[link.id] = None
+                distance *= SPARSER
+        return tuple(found)
 
     def lacking(self, have: Iterable[DeltaId], limit: int, max_bytes: int) -> list[bytes]:
         """Deltas that are applied here and are not behind ``have``, in the order in which they can be applied.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.context.owner.repair import MAX_BITS, Buckets, bits_for, bucket_of
+from node.context.owner.repair import MAX_BITS, MAX_SAMPLE, Buckets, bits_for, bucket_of
 from node.errors import NotFound
 from tests.node.context.owner.world import Node, made
 
@@ -34,6 +34,30 @@ def test_lacking_stops_at_its_bytes() -> None:
     for n in range(5):
         alice.call("set", {"k": str(n)})
     assert len(alice.owner.repair.lacking(bob.owner.state.meta.dag_heads, 100, 1)) == 1
+
+
+def test_a_sample_shows_the_fork_to_a_peer_that_knows_none_of_our_heads() -> None:
+    alice, bob = pair()
+    shared = [made(alice.call("set", {"k": str(n)})) for n in range(200)]
+    for delta in shared:
+        bob.give(delta)
+    ours = [made(alice.call("set", {"a": str(n)})) for n in range(40)]
+    for n in range(40):
+        bob.call("set", {"b": str(n)})
+    sample = bob.owner.repair.sample()
+    assert sample[0] == bob.owner.state.meta.dag_heads[0]
+    assert len(sample) < 40
+    found = [raw[:32] for raw in alice.owner.repair.lacking(sample, 100, 1 << 20)]
+    assert found[-40:] == [delta.id for delta in ours]
+    assert len(found) - 40 <= 40 / 4 + 2  # a quarter of what is behind the fork
+
+
+def test_a_sample_is_bounded_and_of_a_fresh_context_holds_what_there_is() -> None:
+    alice, bob = pair()
+    assert bob.owner.repair.sample() == bob.owner.state.meta.dag_heads
+    for n in range(2 * MAX_SAMPLE):
+        alice.call("set", {"k": str(n)})
+    assert len(alice.owner.repair.sample()) < MAX_SAMPLE
 
 
 def test_heads_are_adopted_only_under_the_same_root() -> None:
