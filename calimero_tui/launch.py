@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from node.errors import ConfigError, WorkerError
+from node.errors import ConfigError, Refused, WorkerError
 from workers.home import node_directory, read_config
 from workers.supervisor.lock import Holder, NodeRunning, read_holder
 
@@ -29,6 +29,7 @@ __all__ = [
     "default_home",
     "exec_node",
     "init_node",
+    "inspect_module",
     "node_directory",
     "node_status",
     "restore_registry",
@@ -296,6 +297,27 @@ def bundle(order: Mapping[str, Any]) -> dict[str, Any]:
         "signer_id": made.signer_id,
         "new_key": made.new_key,
     }
+
+
+def inspect_module(path: Path) -> dict[str, Any]:
+    """What a ``.wasm`` file offers and needs, and whether nodes of this version run it, compiled once to know.
+
+    In a process of its own, because it loads the engine. Fields as of ``node.abi.report.ModuleReport.to_json``, and
+    ``file``. Raises :class:`Refused` if the file cannot be read or is no module.
+    """
+    if not path.is_file():
+        raise Refused(f"there is no file {path}", kind="argument")
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", "workers.runtime.engine.inspection", str(path)],
+        capture_output=True, text=True, env=supervisor_environment(), check=False,
+    )  # fmt: skip
+    if not ran.stdout:
+        raise WorkerError(f"{path} could not be inspected: {ran.stderr.strip() or f'exit code {ran.returncode}'}")
+    report: dict[str, Any] = json.loads(ran.stdout)
+    if "size" not in report:
+        reason = "; ".join(report["problems"])
+        raise Refused(f"{path} cannot be inspected: {reason}; name an application's .wasm file", kind="argument")
+    return report
 
 
 def backup_registry(path: Path, target: Path) -> dict[str, Any]:

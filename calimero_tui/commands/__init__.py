@@ -15,6 +15,7 @@ SURFACES: Final[tuple[Surface, ...]] = (
     run.SURFACE,
     watch.SURFACE,
     registry.SURFACE,
+    app.INSPECT,
     app.BUNDLE,
     app.DEV,
 )

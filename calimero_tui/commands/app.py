@@ -1,4 +1,4 @@
-"""``calimero app bundle`` and ``calimero app dev``: what an author does with an application's files.
+"""``calimero app inspect``, ``bundle`` and ``dev``: what an author does with an application's files.
 
 ``dev`` installs a file again whenever it changes, and moves a context to it if one is named.
 """
@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from calimero_tui.commands.surface import Surface
 from calimero_tui.output import show
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 POLL: Final = 0.25
 """Seconds between two looks at the file."""
+
+UNSUPPORTED: Final = 1
+"""Exit code for a module that nodes of this version cannot run."""
+
+IMPORT_COLUMNS: Final = (("IMPORT", "name"), ("TYPE", "type"), ("SUPPORTED", "supported"))
 
 Stamp = tuple[int, int, int]
 """Time of change, size and inode: what differs after every build."""
@@ -59,6 +64,59 @@ BUNDLE = Surface(
     "calimero app bundle notes.wasm --package com.example.notes --version 1.0.0 --key notes.key",
     bundle_options,
     bundle,
+    group="app",
+)
+
+
+# -- inspect
+
+
+def inspect_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="the application's .wasm file")
+    command.add_argument("--json", action="store_true", help="one JSON value on stdout")
+
+
+def inspect(options: argparse.Namespace) -> int:
+    from calimero_tui import launch
+
+    report = launch.inspect_module(options.file)
+    if options.json:
+        show.data(report)
+    else:
+        show.result(summary(report))
+        show.line("")
+        show.table([_import_row(row) for row in report["imports"]], IMPORT_COLUMNS)
+    return 0 if report["supported"] else UNSUPPORTED
+
+
+def summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report's lines for people; the imports are a table of their own."""
+    compile_ms = report["compileMs"]
+    return {
+        "file": report["file"],
+        "size": f"{report['size']} bytes",
+        "SDK": report["flavour"],
+        "runs here": report["supported"],
+        "compiles in": None if compile_ms is None else f"{compile_ms:.0f} ms",
+        "memory": f"{report['memoryBytes'] // 1024} KiB at the start",
+        "ABI": report["abi"] or "none: methods are the exports",
+        "methods": report["signatures"] or report["methods"],
+        "events": report["events"],
+        "problems": report["problems"],
+        "warnings": report["warnings"],
+    }
+
+
+def _import_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "supported": row["problem"] or "yes"}
+
+
+INSPECT = Surface(
+    "inspect",
+    "Show what an application offers and needs, and whether nodes of this version run it",
+    "calimero app inspect ./target/notes.wasm",
+    inspect_options,
+    inspect,
     group="app",
 )
 

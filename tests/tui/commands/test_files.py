@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from wasmtime import wat2wasm
 
 from calimero_tui import launch
 from calimero_tui.cli import main
@@ -27,6 +28,37 @@ def test_a_bundle_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "keep it" in shown.err
     assert main([*words, "--version", "1.0", "--out", str(out)]) != 0
     assert "MAJOR.MINOR.PATCH" in capsys.readouterr().err
+
+
+def test_a_module_is_inspected(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(WASM / "kv.wasm")
+    assert main(["app", "inspect", file, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["file"], report["flavour"], report["abi"]) == (file, "rust", "sidecar")
+    assert report["size"] == (WASM / "kv.wasm").stat().st_size
+    assert "set(key: string, value: string)" in report["signatures"]
+    assert {row["problem"] for row in report["imports"]} == {None}
+    assert report["compileMs"] > 0
+    shown = "\n".join(text for name in ("methods", "events") for text in app.summary(report)[name])
+    assert "whoami" in shown
+    assert "Inserted" in shown
+
+
+def test_a_module_that_does_not_run_here_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "old.wasm"
+    file.write_bytes(wat2wasm('(module (import "env" "gone" (func)) (memory (export "memory") 1) (func (export "m")))'))
+    assert main(["app", "inspect", str(file)]) == app.UNSUPPORTED
+    shown = capsys.readouterr().out
+    assert "runs here    no" in shown
+    assert "env.gone  () -> ()  no such host function" in shown
+
+
+def test_what_is_no_module_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("notes")
+    assert main(["app", "inspect", str(tmp_path / "notes.txt")]) not in {0, app.UNSUPPORTED}
+    assert "no WebAssembly module" in capsys.readouterr().err
+    assert main(["app", "inspect", str(tmp_path / "none.wasm")]) not in {0, app.UNSUPPORTED}
+    assert "there is no file" in capsys.readouterr().err
 
 
 def test_a_registry_is_copied_and_put_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
