@@ -29,6 +29,12 @@ LEFT_OUT = {
 }
 """Requirements of py-libp2p that the environment of ``run`` does without, with the reason."""
 
+INTEL_MAC = "sys_platform == 'darwin' and platform_machine == 'x86_64'"
+OTHERS = "sys_platform != 'darwin' or platform_machine != 'x86_64'"
+
+OTHER_VERSIONS = (f"zeroconf>=0.148,<0.149; {INTEL_MAC}", f"zeroconf>=0.149.16,<0.151; {OTHERS}")
+"""py-libp2p asks for a zeroconf that has no wheel for Intel Macs; the last one that has it offers all that is used."""
+
 
 def main(arguments: list[str]) -> int:
     if shutil.which("uv") is None:
@@ -36,7 +42,8 @@ def main(arguments: list[str]) -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         overrides = Path(folder) / "overrides.txt"
-        overrides.write_text("".join(f"{name}; python_version < '3'\n" for name in LEFT_OUT), encoding="utf-8")
+        lines = [*(f"{name}; python_version < '3'" for name in LEFT_OUT), *OTHER_VERSIONS]
+        overrides.write_text("\n".join(lines), encoding="utf-8")
         for name, sources in LOCKS.items():
             _compile(name, [*sources, "--override", str(overrides), *arguments])
     return 0

@@ -9,19 +9,21 @@ import sys
 from functools import cache
 
 import pytest
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.repository.source import PACKAGES, ROOT, imports, modules, requirements
 
-LOCKED = re.compile(r"^([a-z0-9.-]+)==([^ ;\\]+)")
+LOCKED = re.compile(r"^([a-z0-9.-]+)==([^ ;\\]+) *;? *([^\\]*)")
 
 
 @cache
 def lock(name: str) -> dict[str, str]:
-    """Locked versions by canonical name. A name may be locked at several versions for different systems; one counts."""
+    """Locked versions by canonical name, of this system."""
     lines = (ROOT / "packaging" / "locks" / f"{name}.lock").read_text(encoding="utf-8").splitlines()
-    return {match[1]: match[2] for line in lines if (match := LOCKED.match(line))}
+    found = (match for line in lines if (match := LOCKED.match(line)))
+    return {match[1]: match[2] for match in found if not match[3] or Marker(match[3]).evaluate()}
 
 
 @cache
@@ -30,7 +32,9 @@ def left_out() -> set[str]:
 
 
 def declared(group: str) -> dict[str, Requirement]:
-    return {canonicalize_name(needed.name): needed for needed in map(Requirement, requirements(group))}
+    """Requirements of every system; a version for one system alone is the lock's matter."""
+    needed = (each for each in map(Requirement, requirements(group)) if each.marker is None)
+    return {canonicalize_name(each.name): each for each in needed}
 
 
 @pytest.mark.parametrize("group", ["build", "runtime", "dev"])
