@@ -42,6 +42,9 @@ CALM: Final = 3.0
 HOT_KEYS: Final = 3
 """Keys of a run in which everybody writes and removes the same few."""
 
+FINAL: Final = 12.0
+"""Seconds between the last write of a key and its removal for good: more than clocks differ, a jump included."""
+
 TROUBLE: Final = 30.0
 """Seconds in which writes and faults happen."""
 
@@ -70,8 +73,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. ``late`` nodes join during it, ``interop`` uses the storage rules that 0.10.0 applications have;
-    those cannot converge on a key that is removed and written again, so such a run removes none."""
+    """One run. ``late`` nodes join during it, ``interop`` uses the storage rules that 0.10.0 applications have.
+
+    By those rules a write that is later than a removal stays hidden under the tombstone and is counted in the hash
+    where it came after it (S11, in the application): states part for good. Such a run removes keys for good only.
+    """
 
     seed: int
     nodes: int
@@ -120,7 +126,21 @@ def draw(seed: int, shape: Shape | None = None) -> Plan:
     keys = HOT_KEYS if hot else shape.keys
     writes = [_write(rng, number, keys, nodes, removals) for number in range(shape.writes)]
     writes = [close for write in writes for close in _burst(rng, write)][: shape.writes]
+    if interop:
+        writes += _last_removals(rng, writes, nodes)
     return Plan(seed, nodes, late, tuple(sorted(writes, key=_at)), faults, interop)
+
+
+def _last_removals(rng: random.Random, writes: list[Write], nodes: int) -> list[Write]:
+    """Some keys are removed when nobody writes them any more, now and then by two nodes."""
+    last: dict[str, float] = {}
+    for write in writes:
+        last[write.key] = max(write.at, last.get(write.key, 0))
+    return [
+        Write(round(at + FINAL + rng.random() * 4, 4), rng.randrange(nodes), key, None)
+        for key, at in sorted(last.items())
+        for _ in range(rng.choice((0, 0, 1, 2)))
+    ]
 
 
 def _lies_to_joiners(rng: random.Random, faults: list[Fault]) -> list[Fault]:

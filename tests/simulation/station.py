@@ -50,6 +50,7 @@ from node.store.values import ContextConfig, ContextIdentity
 from node.sync import ports as p
 from node.sync.events import (
     Answered,
+    Blame,
     CloseStream,
     ContextReady,
     Credit,
@@ -284,7 +285,7 @@ class Station:
         elif isinstance(effect, Tell):
             self.told(self, effect.notice)
         else:
-            assert isinstance(effect, Credit)
+            assert isinstance(effect, Credit | Blame)
 
     def _arm(self) -> None:
         due = self.manager.next_timer
