@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from node.errors import CalimeroError, NotAMember, UnknownContext
+from node.errors import CalimeroError, InvalidDelta, NotAMember, UnknownContext
 from node.events import Notice
 from node.primitives import ContextId, PublicKey
+from node.sync.blame import blame_of
 from node.sync.config import AT_ONCE, CACHED, SERVED, ConfigSync
 from node.sync.events import Tell
 from node.sync.followed import Followed
@@ -137,10 +138,17 @@ class Core:
             context.counters.add("rejected")
             context.trail(delta_id, peer, self.kernel.now, f"refused: {reason}")
             self.tell("delta", "rejected", context, delta=str(delta_id), peer=peer, reason=reason)
+            self.blame(peer, InvalidDelta(reason))
         for delta_id in report.applied:
             context.trails.pop(delta_id, None)
             context.absent.pop(delta_id, None)
         self.note_heads(context, report.heads)
+
+    def blame(self, peer: str, error: CalimeroError) -> None:
+        """Have the peer's breach of a rule counted, if the error is one."""
+        found = blame_of(peer, error)
+        if found is not None:
+            self.kernel.emit(found)
 
     def tell(self, kind: str, name: str, context: Followed | None, **fields: Field) -> None:
         """A notice for the observers of the node."""

@@ -11,6 +11,7 @@ from node.sync.ports import OpenDelta
 
 __all__ = [
     "Answered",
+    "Blame",
     "BlobDone",
     "BlobWanted",
     "CloseStream",
@@ -206,6 +207,16 @@ class CloseStream:
 
 
 @dataclass(frozen=True, slots=True)
+class Blame:
+    """The peer broke a rule: to be counted under ``reason``, and to cost it so many points of its score."""
+
+    peer: str
+    reason: str
+    cost: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """For the observers of the node."""
 
@@ -237,4 +248,4 @@ class BlobDone:
     error: BaseException | None = None
 
 
-Effect = Call | Credit | CloseStream | Tell | SyncDone | Why | BlobDone
+Effect = Call | Credit | CloseStream | Blame | Tell | SyncDone | Why | BlobDone

@@ -105,6 +105,7 @@ def receive(core: Core, context: Followed, data: bytes, source: str) -> None:
     except DecodeError as error:
         context.counters.add("gossip undecodable")
         core.tell("peer", "undecodable gossip", context, peer=source, reason=str(error))
+        core.blame(source, error)
         return
     if isinstance(message, StateDelta | HashHeartbeat) and message.context_id != context.id:
         context.counters.add("gossip on the wrong topic")
@@ -211,6 +212,7 @@ def _open(core: Core, context: Followed, delta: StateDelta, source: str) -> Open
     except (SealError, DecodeError) as error:
         context.counters.add("seals broken")
         core.tell("delta", "seal does not open", context, delta=str(delta.delta_id), peer=source, reason=str(error))
+        core.blame(source, error)
         core.peers.doubt(context.id, source)
         context.want("dropped", source)
         return None

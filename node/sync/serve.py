@@ -193,6 +193,7 @@ async def _next(core: Core, link: Link) -> Init | CalimeroError | None:
         return link.as_init(data)
     except CalimeroError as error:
         core.tell("peer", "bad request", None, peer=link.peer, reason=str(error))
+        core.blame(link.peer, error)
         return error
 
 
@@ -206,6 +207,7 @@ async def _answered(core: Core, link: Link, init: Init) -> bool:
         core.tell(
             "peer", "request refused", None, peer=link.peer, request=type(init.payload).__name__, reason=str(error)
         )
+        core.blame(link.peer, error)
         return False
     return True
 

@@ -49,6 +49,7 @@ async def run(core: Core, context: Followed, report: Report) -> None:
         await _steps(core, context, link, report)
     except CalimeroError as error:
         report.outcome, report.detail = "failed", f"{type(error).__name__}: {error}"
+        core.blame(report.peer, error)
     finally:
         report.ended_ns = core.kernel.now
         if link is not None:

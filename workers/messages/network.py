@@ -5,6 +5,7 @@ from __future__ import annotations
 from workers.messages.base import Done, Message, Note, Record, Request
 
 __all__ = [
+    "Blame",
     "CloseStream",
     "Dial",
     "Dialled",
@@ -85,6 +86,15 @@ class ForgetPeer(Request[Done], frozen=True):
     """Stop to keep a peer connected, and close its connections."""
 
     peer: str
+
+
+class Blame(Note, frozen=True):
+    """To network: the peer broke a rule of what travels in frames or gossip. ``cost``: points of its score."""
+
+    peer: str
+    reason: str
+    cost: int
+    detail: str
 
 
 class PingPeer(Request["Ponged"], frozen=True):

@@ -12,6 +12,7 @@ from workers.channels.peers import refuse
 from workers.channels.trio_ import Peers
 from workers.messages.base import Done, Message, Note, Request
 from workers.messages.network import (
+    Blame,
     CloseStream,
     Dial,
     Dialled,
@@ -88,6 +89,8 @@ class NetworkWorker:
             self.host.credit(note.stream, note.frames)
         elif isinstance(note, CloseStream):
             self.host.close_stream(note.stream, reset=note.reset)
+        elif isinstance(note, Blame):
+            self.host.on_refused(note.peer, note.reason, note.cost, note.detail)
 
     async def tell(self, note: Note) -> None:
         """Hand a note to the sync worker. While its channel is full this waits, and so do the peers that cause it;

@@ -90,7 +90,7 @@ class SyncWorker:
         """Serve until the node stops."""
         rng = random.Random(os.urandom(32))  # noqa: S311 - spreads load; keys and nonces come from os.urandom
         manager = SyncManager(rng, os.urandom, _crashed, settings)
-        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_stream, self._known_peers)
+        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_network, self._known_peers)
         watch = asyncio.create_task(self._watch_network())
         start = asyncio.create_task(self._follow_all())
         self._worker.ready({})
@@ -195,9 +195,11 @@ class SyncWorker:
 
     # -- network
 
-    def _to_stream(self, effect: e.Credit | e.CloseStream) -> None:
+    def _to_network(self, effect: e.Credit | e.CloseStream | e.Blame) -> None:
         if isinstance(effect, e.Credit):
             self.peers.note(NETWORK, n.StreamCredit(effect.stream, effect.frames))
+        elif isinstance(effect, e.Blame):
+            self.peers.note(NETWORK, n.Blame(effect.peer, effect.reason, effect.cost, effect.detail))
         else:
             self._streams.discard(effect.stream)
             self.peers.note(NETWORK, n.CloseStream(effect.stream, effect.reset))

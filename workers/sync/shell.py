@@ -41,13 +41,13 @@ class Shell:
         manager: SyncManager,
         carry_out: CarryOut,
         told: Callable[[e.Tell], None],
-        stream: Callable[[e.Credit | e.CloseStream], None],
+        network: Callable[[e.Credit | e.CloseStream | e.Blame], None],
         subscribed: Callable[[ContextId], Awaitable[None]],
     ) -> None:
         self.manager = manager
         self._carry_out = carry_out
         self._told = told
-        self._stream = stream
+        self._network = network
         self._subscribed = subscribed
         self._clock = Clock()
         self._loop = asyncio.get_running_loop()
@@ -99,8 +99,8 @@ class Shell:
     def _perform(self, effect: e.Effect) -> None:
         if isinstance(effect, Call):
             self._spawn(self._call(effect))
-        elif isinstance(effect, e.Credit | e.CloseStream):
-            self._stream(effect)
+        elif isinstance(effect, e.Credit | e.CloseStream | e.Blame):
+            self._network(effect)
         elif isinstance(effect, e.Tell):
             self._told(effect)
         elif isinstance(effect, e.BlobDone):

@@ -18,6 +18,7 @@ from node.primitives import GENESIS, ZERO_ROOT, ApplicationId, BlobId, ContextId
 from node.sync import ports
 from node.sync.events import (
     Answered,
+    Blame,
     CloseStream,
     ContextReady,
     Credit,
@@ -287,6 +288,7 @@ class Node:
     up: bool = True
     streams: dict[int, tuple[str, int]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    blamed: list[Blame] = field(default_factory=list)
     done: list[SyncDone] = field(default_factory=list)
     explained: list[Why] = field(default_factory=list)
 
@@ -387,6 +389,8 @@ class World:
             self._call(node, effect)
         elif isinstance(effect, CloseStream):
             self._close(node, effect.stream, reset=effect.reset)
+        elif isinstance(effect, Blame):
+            node.blamed.append(effect)
         elif isinstance(effect, Tell):
             node.notices.append(effect.notice)
         elif isinstance(effect, SyncDone):

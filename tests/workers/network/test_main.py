@@ -18,6 +18,7 @@ from workers.messages import Message, Note, Request
 from workers.messages.base import Done
 from workers.messages.control import ListWorkers, Stop
 from workers.messages.network import (
+    Blame,
     CloseStream,
     Dial,
     Dialled,
@@ -155,6 +156,22 @@ def test_peers_through_the_table() -> None:
                 await a.ask(Dial(f"/ip4/127.0.0.1/tcp/1/p2p/{Driver(3).host.peer}", keep=False))
             with pytest.raises(WorkerError, match="not served here"):
                 await a.ask(ListWorkers())
+
+    run(body)
+
+
+def test_blame_of_the_sync_worker_is_counted_and_ends_in_a_ban() -> None:
+    async def body() -> None:
+        async with pair() as (a, b):
+            a.note(Blame(b.host.peer, "sync-malformed", 5, "broken"))
+            await until(lambda: bool(a.host.peer_list().peers[0].refusals))
+            (record,) = (await a.ask(ListPeers())).peers
+            assert (record.refusals, record.score, record.connected) == ({"sync-malformed": 1}, 5, True)
+            for _ in range(limits.SCORE_DISCONNECT // 5):
+                a.note(Blame(b.host.peer, "sync-malformed", 5, "broken"))
+            assert await a.wait_for(PeerDisconnected) == [PeerDisconnected(b.host.peer)]
+            with pytest.raises(Unreachable, match="banned"):
+                await a.ask(Dial(b.address, keep=False))
 
     run(body)
 
