@@ -100,6 +100,47 @@ async def remove_blob(session: Session, given: Arguments) -> Any:
     return await session.node.blobs.delete(given["blob"])
 
 
+@action(
+    "blob usage",
+    "Show how much room blobs take, and what could be freed",
+    example="calimero blob usage",
+)
+async def blob_usage(session: Session, _: Arguments) -> Any:
+    return await session.node.blobs.usage()
+
+
+@action(
+    "blob collect",
+    "Delete copies, bytecode and leftovers that nothing needs",
+    example="calimero blob collect",
+    changes=True,
+)
+async def collect_blobs(session: Session, _: Arguments) -> Any:
+    return await session.node.blobs.collect()
+
+
+@action(
+    "blob pin",
+    "Keep a blob whatever happens",
+    Parameter("blob", "id of the blob", source=Source.BLOBS),
+    example="calimero blob pin B4vDoZ2b3EoHNyf727eRqm5cKwbniJL7NTwPqs3o4cwH",
+    changes=True,
+)
+async def pin_blob(session: Session, given: Arguments) -> Any:
+    return await session.node.blobs.pin(given["blob"])
+
+
+@action(
+    "blob unpin",
+    "Let a pinned blob be deleted again",
+    Parameter("blob", "id of the blob", source=Source.BLOBS),
+    example="calimero blob unpin B4vDoZ2b3EoHNyf727eRqm5cKwbniJL7NTwPqs3o4cwH",
+    changes=True,
+)
+async def unpin_blob(session: Session, given: Arguments) -> Any:
+    return await session.node.blobs.pin(given["blob"], pinned=False)
+
+
 def _existing(text: str) -> Path:
     path = Path(text).expanduser().resolve()
     if not path.is_file():

@@ -238,6 +238,18 @@ class Blobs:
     async def delete(self, blob_id: str) -> dict[str, Any]:
         return dict(await self._http.delete(f"{ADMIN}/blobs/{blob_id}"))
 
+    async def usage(self) -> dict[str, Any]:
+        """Bytes on disk, the quota, pinned blobs, and those that :meth:`collect` would delete."""
+        return dict((await self._http.get(f"{OWN}/blobs/usage"))["data"])
+
+    async def collect(self) -> dict[str, Any]:
+        return dict((await self._http.post(f"{OWN}/blobs/collect", {}))["data"])
+
+    async def pin(self, blob_id: str, *, pinned: bool = True) -> dict[str, Any]:
+        path = f"{OWN}/blobs/{blob_id}/pin"
+        answer = await (self._http.post(path, {}) if pinned else self._http.delete(path))
+        return dict(answer["data"])
+
     async def _download(self, blob_id: str, partial: Path) -> int:
         size = 0
         sink = await asyncio.to_thread(partial.open, "xb")

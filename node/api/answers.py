@@ -174,6 +174,28 @@ class DeletedBlob(Snake, frozen=True):
     deleted: bool
 
 
+class PinnedBlob(Snake, frozen=True):
+    blob_id: BlobId
+    pinned: bool
+
+
+class BlobUsage(Snake, frozen=True):
+    """``size`` and ``quota`` (0: none) in bytes; ``spare`` is what a collection would delete."""
+
+    size: int
+    quota: int
+    pinned: list[BlobId]
+    spare: list[BlobId]
+
+
+class BlobsFreed(Snake, frozen=True):
+    """``blobs`` were deleted; ``files`` counts leftovers of broken transfers; ``size`` is in bytes, of both."""
+
+    blobs: list[BlobId]
+    size: int
+    files: int
+
+
 class AliasValue(Snake, frozen=True):
     value: str | None
 

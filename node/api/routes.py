@@ -276,8 +276,12 @@ _BLOBS: Final = (
     ),
     _admin(
         "DELETE", "/blobs/{blob}", "delete_blob", "Delete a blob", answers.DeletedBlob,
-        wrapped=False, permission="blob:remove",
+        wrapped=False, permission="blob:remove", statuses=(409,),
     ),
+    _own("GET", "/blobs/usage", "blob_usage", "Room that blobs take, and what could be freed", answers.BlobUsage),
+    _own("POST", "/blobs/collect", "collect_blobs", "Delete what nothing needs and nobody stored", answers.BlobsFreed),
+    _own("POST", "/blobs/{blob}/pin", "pin_blob", "Keep a blob whatever happens", answers.PinnedBlob),
+    _own("DELETE", "/blobs/{blob}/pin", "unpin_blob", "Let a pinned blob be deleted again", answers.PinnedBlob),
 )  # fmt: skip
 
 _ALIASES: Final = (

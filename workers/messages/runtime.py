@@ -6,6 +6,7 @@ from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId,
 from workers.messages.base import Done, Message, Note, Record, Request
 from workers.messages.records import (
     ApplicationRecord,
+    BlobRecord,
     ConfigRecord,
     ContextRecord,
     DeltaRecord,
@@ -66,6 +67,7 @@ __all__ = [
     "BlobAnnounced",
     "BlobAnswer",
     "BlobList",
+    "BlobMade",
     "BucketDigests",
     "ChildRows",
     "CloseSnapshot",
@@ -464,6 +466,12 @@ class BlobAnnounced(Note, frozen=True):
 
     context_id: ContextId
     blob_id: BlobId
+
+
+class BlobMade(Note, frozen=True):
+    """To sync: a guest made a blob; its rows, the blob last, are at this worker and belong to the others, too."""
+
+    blobs: list[BlobRecord]
 
 
 class StateChanged(Note, frozen=True):

@@ -9,6 +9,8 @@ from workers.messages.records import ApplicationRecord, BlobRecord
 __all__ = [
     "AnnounceBlob",
     "BlobHere",
+    "BlobRoom",
+    "BlobRoomAnswer",
     "BlobUsage",
     "BlobUsageAnswer",
     "BlobsFreed",
@@ -28,6 +30,7 @@ __all__ = [
     "InviteMember",
     "JoinContext",
     "JoinOpen",
+    "KeepBlob",
     "LeaveContext",
     "Left",
     "ListSessions",
@@ -254,6 +257,24 @@ class BlobsFreed(Message, frozen=True):
     blobs: list[BlobId]
     size: int
     files: int = 0
+
+
+class BlobRoom(Request["BlobRoomAnswer"], frozen=True):
+    """Make room for an upload of ``size`` bytes, as far as it is known, and say how many it may have."""
+
+    size: int
+
+
+class BlobRoomAnswer(Message, frozen=True):
+    """None: as many as it wants."""
+
+    size: int | None
+
+
+class KeepBlob(Request[Done], frozen=True):
+    """Write the rows of an upload, the blob last; what somebody stored is never spare. Fails above the quota."""
+
+    blobs: list[BlobRecord]
 
 
 class BlobUsage(Request["BlobUsageAnswer"], frozen=True):

@@ -53,7 +53,8 @@ def serve(worker: Worker, start: WorkerStart) -> None:
     def announce(blob_id: BlobId, context_id: ContextId) -> bool:
         return tell("sync", BlobAnnounced(context_id, blob_id))
 
-    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of, announce, guest.prepare)
+    quota = start.config.store.blob_quota
+    ports = Ports(tell, time.time_ns, secrets.token_bytes, module_of, announce, guest.prepare, quota)
     runtime = RuntimeWorker(shards, guest, start.blob_dir, ports, OPERATIONS)
     try:
         hub = worker.open(runtime.handle, ignore)

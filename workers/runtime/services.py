@@ -10,7 +10,8 @@ from typing import Final
 from node.errors import HostError
 from node.primitives import BlobId, ContextId, PublicKey
 from node.store.columns import ALIAS_KINDS
-from workers.blobs import BlobReader, BlobWriter
+from workers.blobs import BlobReader, BlobWriter, room
+from workers.messages.records import BlobRecord
 from workers.runtime.convert import blob_record
 from workers.runtime.node_rows import NodeRows
 
@@ -20,13 +21,16 @@ MAX_BLOB: Final = 500 << 20
 
 @dataclass(frozen=True, slots=True)
 class NodeServices:
-    """Services of one context. ``announce`` tells the network that a blob can be fetched here."""
+    """Services of one context. ``announce`` tells the network that a blob can be fetched here; ``made`` tells the other
+    workers about one that is new. All blobs together may have ``quota`` bytes (0: no bound)."""
 
     context_id: ContextId
     rows: NodeRows
     blob_dir: Path
     listed: Callable[[], list[PublicKey]]
     announce: Callable[[BlobId, ContextId], bool]
+    made: Callable[[list[BlobRecord]], bool]
+    quota: int
 
     def members(self) -> list[PublicKey]:
         return self.listed()
@@ -42,7 +46,7 @@ class NodeServices:
         return None if target is None else PublicKey(target)
 
     def blob_create(self) -> GuestBlob:
-        return GuestBlob(self.rows, self.blob_dir)
+        return GuestBlob(self.rows, self.blob_dir, room(self.blob_dir, self.quota, MAX_BLOB), self.made)
 
     def blob_open(self, blob_id: BlobId) -> BlobReader | None:
         meta = self.rows.blob(blob_id)
@@ -59,17 +63,19 @@ class NodeServices:
 class GuestBlob:
     """A blob that a guest writes; its rows are committed when it is finished."""
 
-    def __init__(self, rows: NodeRows, blob_dir: Path) -> None:
+    def __init__(self, rows: NodeRows, blob_dir: Path, limit: int, made: Callable[[list[BlobRecord]], bool]) -> None:
         self._rows = rows
-        self._writer = BlobWriter(blob_dir, MAX_BLOB, HostError)
+        self._made = made
+        self._writer = BlobWriter(blob_dir, limit, HostError)
 
     def write(self, data: bytes) -> int:
-        """Raises :class:`HostError` beyond the largest blob."""
+        """Raises :class:`HostError` beyond the largest blob, or what the quota leaves."""
         return self._writer.write(data)
 
     def finish(self) -> BlobId:
         stored = self._writer.finish()
         self._rows.put_blobs(stored.rows)
+        self._made(stored.rows)
         return stored.blob.id
 
     def abort(self) -> None:

@@ -28,7 +28,7 @@ from node.storage.hlc import HybridClock, clock_id
 from node.store.base import Store
 from node.store.shards import Shards
 from workers.messages.base import Message, Note, Request
-from workers.messages.runtime import DeltaCommitted, Noticed, StateChanged
+from workers.messages.runtime import BlobMade, DeltaCommitted, Noticed, StateChanged
 from workers.runtime.applications import Applications
 from workers.runtime.contexts import Contexts
 from workers.runtime.convert import delta_record
@@ -69,6 +69,9 @@ class Ports:
     announce: Callable[[BlobId, ContextId], bool] = field(default=lambda blob_id, context_id: False)
     prepare: Callable[[Hash, Callable[[], bytes]], None] = field(default=lambda module, bytecode: None)
     """Compiles a module before it is called; raises :class:`FunctionCallError` for one that cannot run."""
+
+    blob_quota: int = 0
+    """Bytes of all blobs together, 0 for no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,8 @@ class RuntimeWorker:
             self._blob_dir,
             lambda: list(self.contexts.get(context_id).state.members),
             self.ports.announce,
+            lambda rows: self.ports.tell("sync", BlobMade(rows)),
+            self.ports.blob_quota,
         )
 
     def close(self) -> None:

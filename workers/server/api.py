@@ -12,6 +12,7 @@ from typing import Any, Final
 from node.abi.interface import Interface
 from node.api.sse import Sessions
 from node.primitives import ApplicationId
+from workers.blob_cache import BlobCache
 from workers.server.backend import Backend
 from workers.server.connections import Connections
 from workers.server.growth import LogGrowth
@@ -41,6 +42,7 @@ class Api:
         self.metrics = Metrics()
         self.answers = Answers()
         self.logs = LogGrowth()
+        self.blobs = BlobCache()
         self.sessions = Sessions()
         self.streams: dict[int, Subscriber] = {}
         """The open event stream of each session."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -57,7 +57,7 @@ class BlobKeeper:
         self._now = now
         self._shelf: Shelf | None = None
         self._lock = asyncio.Lock()
-        self._announcing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def handlers(self) -> dict[type, Callable[..., Awaitable[object]]]:
         """Operation type to handler, for the worker's dispatch table."""
@@ -68,6 +68,8 @@ class BlobKeeper:
             sync.DeleteBlob: self.delete,
             sync.CollectBlobs: self.collect,
             sync.BlobUsage: self.usage,
+            sync.BlobRoom: self.room,
+            sync.KeepBlob: self.keep,
         }
 
     # -- peers
@@ -86,9 +88,12 @@ class BlobKeeper:
 
     def announced(self, note: runtime.BlobAnnounced) -> None:
         """A guest's wish; nobody waits for it."""
-        task = asyncio.ensure_future(self._announce_for_guest(note))
-        self._announcing.add(task)
-        task.add_done_callback(self._announcing.discard)
+        self._soon(self._announce_for_guest(note))
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _announce_for_guest(self, note: runtime.BlobAnnounced) -> None:
         try:
@@ -110,6 +115,43 @@ class BlobKeeper:
                 shelf.own[str(blob_id)] = int(self._now())
                 await self._write(shelf)
         await self._shrink(0, keep=blob_id)
+
+    async def keep(self, op: sync.KeepBlob) -> Done:
+        """Raises :class:`ContextError` when the quota has no room for it; its files are the caller's to remove."""
+        blob_id = op.blobs[-1].id
+        if await self._shrink(0, keep=blob_id) > 0:
+            raise self._no_room(op.blobs[-1].size)
+        await self._claim(op.blobs)
+        return Done()
+
+    async def _claim(self, rows: list[BlobRecord]) -> None:
+        """Write rows of what somebody stored here on purpose."""
+        await self._owners.ask(runtime.PutBlobs(rows))
+        async with self._lock:
+            shelf = await self._read()
+            if shelf.own.pop(str(rows[-1].id), None) is not None:
+                await self._write(shelf)
+
+    def made(self, note: runtime.BlobMade) -> None:
+        """A guest's blob; its call is answered by then."""
+        self._soon(self._claim_for_guest(note.blobs))
+
+    async def _claim_for_guest(self, rows: list[BlobRecord]) -> None:
+        try:
+            await self._claim(rows)
+            await self._shrink(0, keep=rows[-1].id)
+        except CalimeroError as error:
+            log.warning("blob %s of a guest is not known to every runtime worker: %s", rows[-1].id, error)
+
+    async def room(self, op: sync.BlobRoom) -> sync.BlobRoomAnswer:
+        """What the quota leaves, counting what is spare: that goes when the upload is complete."""
+        if self._quota <= 0:
+            return sync.BlobRoomAnswer(None)
+        await self._shrink(op.size)
+        blobs = await self._blobs()
+        sizes = {blob.id: blob.size for blob in blobs}
+        spare = sum(sizes[blob_id] for blob_id in await self._spare(blobs))
+        return sync.BlobRoomAnswer(max(0, self._quota - await asyncio.to_thread(usage, self._folder) + spare))
 
     async def pin(self, op: sync.PinBlob) -> Done:
         await self._existing(op.blob_id)
@@ -142,9 +184,12 @@ class BlobKeeper:
     async def make_room(self, size: int) -> None:
         """Have room for a blob of so many bytes. Raises :class:`ContextError` when the quota has none."""
         if await self._shrink(size) > 0:
-            raise ContextError(
-                f"there is no room for {size} bytes: store.blob_quota is {self._quota}; delete some blobs or raise it"
-            )
+            raise self._no_room(size)
+
+    def _no_room(self, size: int) -> ContextError:
+        return ContextError(
+            f"there is no room for {size} bytes: store.blob_quota is {self._quota}; delete some blobs or raise it"
+        )
 
     async def _shrink(self, size: int, keep: BlobId | None = None) -> int:
         """Delete spare blobs, the longest unused first, until ``size`` more bytes fit; the bytes that still do not."""

@@ -13,6 +13,7 @@ import os
 import random
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 from node.config.model import NodeConfig, Sync
@@ -23,6 +24,7 @@ from node.sync import events as e
 from node.sync import ports
 from node.sync.core import Settings
 from node.sync.manager import SyncManager
+from workers.blobs import is_complete
 from workers.channels.asyncio_ import Peers
 from workers.channels.peers import refuse
 from workers.messages import network as n
@@ -90,7 +92,7 @@ class SyncWorker:
         """Serve until the node stops."""
         rng = random.Random(os.urandom(32))  # noqa: S311 - spreads load; keys and nonces come from os.urandom
         manager = SyncManager(rng, os.urandom, _crashed, settings)
-        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_network, self._known_peers)
+        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_stream, self._known_peers)
         watch = asyncio.create_task(self._watch_network())
         start = asyncio.create_task(self._follow_all())
         self._worker.ready({})
@@ -195,11 +197,9 @@ class SyncWorker:
 
     # -- network
 
-    def _to_network(self, effect: e.Credit | e.CloseStream | e.Blame) -> None:
+    def _to_stream(self, effect: e.Credit | e.CloseStream) -> None:
         if isinstance(effect, e.Credit):
             self.peers.note(NETWORK, n.StreamCredit(effect.stream, effect.frames))
-        elif isinstance(effect, e.Blame):
-            self.peers.note(NETWORK, n.Blame(effect.peer, effect.reason, effect.cost, effect.detail))
         else:
             self._streams.discard(effect.stream)
             self.peers.note(NETWORK, n.CloseStream(effect.stream, effect.reset))
@@ -276,6 +276,20 @@ def registry_names(config: NodeConfig) -> RegistryNames:
     return RegistryNames({NEAR: Target(NEAR, near.network, near.contract_id)})
 
 
+async def _spread_blobs(owners: Owners, folder: Path) -> None:
+    """What guests made while no sync worker was there, told late."""
+    while True:
+        try:
+            spread = await owners.spread_blobs(lambda blob: is_complete(folder, blob))
+        except CalimeroError as error:
+            log.info("blobs of guests cannot be compared yet: %s", error)
+            await asyncio.sleep(RETRY)
+            continue
+        if spread:
+            log.info("%d blobs of guests are told to every runtime worker", spread)
+        return
+
+
 async def serve(worker: Worker) -> None:
     """Run the sync worker of this process until the node stops."""
     config = worker.start.config
@@ -290,15 +304,16 @@ async def serve(worker: Worker) -> None:
     applications = Applications(shell.owners, folder, shell.owners.inform, blobs)
     for part in (lifecycle, membership, applications, blobs):
         shell.handlers |= part.handlers()
-    shell.notes |= {r.GovernanceQueued: queued.take, r.BlobAnnounced: blobs.announced}
+    shell.notes |= {r.GovernanceQueued: queued.take, r.BlobAnnounced: blobs.announced, r.BlobMade: blobs.made}
     carrier = Carrier(
         shell.peers, shell.owners, RelayerRegistry(relayer), folder, applications.install_blob, blobs.store
     )
-    governance = asyncio.create_task(queued.run())
+    running = [asyncio.create_task(work) for work in (queued.run(), _spread_blobs(shell.owners, folder))]
     try:
         await shell.run(carrier, settings_of(config.sync))
     finally:
-        governance.cancel()
+        for task in running:
+            task.cancel()
         await relayer.close()
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 from node.primitives import ContextId
 from workers.channels.asyncio_ import Peers
 from workers.channels.peers import NODE_ROWS
 from workers.messages.base import Done, Message, Request
-from workers.messages.runtime import ListContexts, PutApplication, PutBlobs, RemoveApplication, RemoveBlobs
+from workers.messages.records import BlobRecord
+from workers.messages.runtime import (
+    GetBlob,
+    ListBlobs,
+    ListContexts,
+    PutApplication,
+    PutBlobs,
+    RemoveApplication,
+    RemoveBlobs,
+)
 
 R = TypeVar("R")
 
@@ -39,6 +49,28 @@ class Owners:
         """Tell every runtime worker, the owner of the node-wide rows first."""
         for name in self._peers.owners.all():
             await self._peers.request(name, operation, timeout=TIMEOUT)
+
+    async def spread_blobs(self, complete: Callable[[BlobRecord], bool]) -> int:
+        """Give every runtime worker the rows of complete blobs that not all have: those that guests made while nobody
+        was there to tell the others. Their number."""
+        names = self._peers.owners.all()
+        held = [{blob.id: blob for blob in await self._blobs(name)} for name in names]
+        spread = 0
+        for blob_id in set().union(*held) - set(held[0]).intersection(*held):
+            name, blob = next(
+                (name, blobs[blob_id]) for name, blobs in zip(names, held, strict=True) if blob_id in blobs
+            )
+            if complete(blob):
+                await self.inform(PutBlobs([*await self._chunks(name, blob), blob]))
+                spread += 1
+        return spread
+
+    async def _blobs(self, name: str) -> list[BlobRecord]:
+        return (await self._peers.request(name, ListBlobs(), timeout=TIMEOUT)).blobs
+
+    async def _chunks(self, name: str, blob: BlobRecord) -> list[BlobRecord]:
+        asked = [(await self._peers.request(name, GetBlob(link), timeout=TIMEOUT)).blob for link in blob.links]
+        return [chunk for chunk in asked if chunk is not None]
 
     async def contexts(self) -> list[ContextId]:
         """Every context on this node."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,28 @@ def test_a_blob_has_a_largest_size(services: NodeServices, monkeypatch: pytest.M
     with pytest.raises(HostError, match="larger than the limit of 4 bytes"):
         writer.write(b"5")
     writer.abort()
+
+
+def test_a_guest_gets_what_the_quota_leaves(alice: Peer) -> None:
+    ports = alice.worker.ports
+    used = blobs.usage(alice.home / "blobs")
+    alice.worker.ports = replace(ports, blob_quota=used + 4)
+    writer = alice.worker.host.services(CONTEXT).blob_create()
+    writer.write(b"1234")
+    with pytest.raises(HostError, match="larger than the limit of 4 bytes"):
+        writer.write(b"5")
+    writer.abort()
+    assert blobs.usage(alice.home / "blobs") == used
+
+
+def test_the_other_workers_hear_of_a_new_blob(alice: Peer, services: NodeServices) -> None:
+    writer = services.blob_create()
+    writer.write(b"data")
+    alice.notes.clear()
+    blob_id = writer.finish()
+    ((peer, note),) = alice.notes
+    assert isinstance(note, m.BlobMade)
+    assert (peer, [row.id for row in note.blobs][-1], len(note.blobs)) == ("sync", blob_id, 2)
 
 
 def test_a_missing_chunk_is_named(alice: Peer, services: NodeServices) -> None:

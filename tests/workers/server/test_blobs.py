@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from node.errors import ContextError, NotFound
 from node.primitives import BlobId, Hash, to_base58
 from tests.workers.server.scripted import raw_request, run, serving, until
+from workers.blob_cache import MAX_ENTRY
 from workers.blobs import CHUNK_SIZE
-from workers.messages import Message, runtime
+from workers.messages import Message, runtime, sync
 from workers.messages.base import Done
 from workers.messages.records import BlobRecord
 from workers.server.handlers import blobs as blobs_module
@@ -24,21 +26,31 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: dict[BlobId, BlobRecord] = {}
+        self.room: int | None = None
+        self.used: set[BlobId] = set()
 
     def answers(self) -> dict[Any, Any]:
-        return {runtime.PutBlobs: self._put, runtime.GetBlob: self._get, runtime.RemoveBlobs: self._remove}
+        return {
+            sync.KeepBlob: self._keep, sync.BlobRoom: self._answer_room, sync.DeleteBlob: self._delete,
+            runtime.GetBlob: self._get,
+        }  # fmt: skip
 
-    def _put(self, request: runtime.PutBlobs) -> Message:
+    def _answer_room(self, _: sync.BlobRoom) -> Message:
+        return sync.BlobRoomAnswer(self.room)
+
+    def _keep(self, request: sync.KeepBlob) -> Message:
         self.rows |= {blob.id: blob for blob in request.blobs}
         return Done()
 
     def _get(self, request: runtime.GetBlob) -> Message:
         return runtime.BlobAnswer(self.rows.get(request.id))
 
-    def _remove(self, request: runtime.RemoveBlobs) -> Message:
-        for blob_id in request.ids:
-            self.rows.pop(blob_id, None)
-        return Done()
+    def _delete(self, request: sync.DeleteBlob) -> Message:
+        if request.blob_id in self.used:
+            raise ContextError("it is the bytecode of application x; uninstall that first")
+        if request.blob_id not in self.rows:
+            raise NotFound("the blob is not on this node")
+        return sync.BlobsFreed([request.blob_id], self.rows.pop(request.blob_id).size)
 
 
 def files(folder: Path) -> list[Path]:
@@ -122,6 +134,50 @@ def test_an_upload_beyond_the_limit_is_refused_while_it_streams(
             assert answer.status_code == 413
             assert files(tmp_path) == []
             assert (await served.http.put(A, content=b"x" * CHUNK_SIZE)).status_code == 200
+
+    run(main)
+
+
+def test_an_upload_above_the_quota_is_refused_while_it_streams(tmp_path: Path) -> None:
+    async def main() -> None:
+        rows = Rows()
+        rows.room = CHUNK_SIZE
+        async with serving(rows.answers(), home=tmp_path) as served:
+            answer = await served.http.put(A, content=b"x" * (2 * CHUNK_SIZE))
+            assert answer.status_code == 413
+            assert "store.blob_quota leaves" in answer.json()["error"]
+            assert (rows.rows, files(tmp_path)) == ({}, [])
+            assert (await served.http.put(A, content=b"x" * CHUNK_SIZE)).status_code == 200
+
+    run(main)
+
+
+def test_a_blob_in_use_is_not_deleted(tmp_path: Path) -> None:
+    async def main() -> None:
+        rows = Rows()
+        async with serving(rows.answers(), home=tmp_path) as served:
+            put = (await served.http.put(A, content=b"x")).json()["data"]
+            rows.used.add(BlobId.parse(put["blob_id"]))
+            answer = await served.http.delete(f"{A}/{put['blob_id']}")
+            assert answer.status_code == 409
+            assert "uninstall that first" in answer.json()["error"]
+            assert (await served.http.get(f"{A}/{put['blob_id']}")).content == b"x"
+
+    run(main)
+
+
+def test_small_blobs_are_read_once_and_forgotten_with_their_row(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(Rows().answers(), home=tmp_path) as served:
+            ids = [
+                (await served.http.put(A, content=b)).json()["data"]["blob_id"] for b in (b"s", bytes(MAX_ENTRY + 1))
+            ]
+            for blob_id in ids:
+                await served.http.get(f"{A}/{blob_id}")
+            assert (len(served.api.blobs), served.api.blobs.size) == (1, 1)
+            await served.http.delete(f"{A}/{ids[0]}")
+            assert len(served.api.blobs) == 0
+            assert (await served.http.get(f"{A}/{ids[0]}")).status_code == 404
 
     run(main)
 

@@ -154,6 +154,38 @@ def test_the_quota_takes_the_longest_unused_first(guest: Guest, tmp_path: Path) 
     at_home(body, guest, tmp_path)
 
 
+def test_an_upload_gets_what_the_quota_leaves(guest: Guest, tmp_path: Path) -> None:
+    async def body(home: Home) -> None:
+        assert (await home.keeper.room(s.BlobRoom(5))).size is None
+        home.open((await home.keeper.usage(s.BlobUsage())).size + 1000)
+        spare = await home.own(b"o" * 400)
+        assert (await home.keeper.room(s.BlobRoom(500))).size == 1000
+        assert home.has(spare)
+        stored = home.write(b"u" * 900)
+        await home.keeper.keep(s.KeepBlob(stored.rows))
+        assert [home.has(blob) for blob in (spare, stored.blob.id)] == [False, True]
+        assert (await home.keeper.room(s.BlobRoom(500))).size == 100
+        late = home.write(b"l" * 200)
+        with pytest.raises(ContextError, match="no room for 200 bytes"):
+            await home.keeper.keep(s.KeepBlob(late.rows))
+        assert not home.has(late.blob.id)
+
+    at_home(body, guest, tmp_path)
+
+
+def test_what_is_uploaded_or_made_by_a_guest_is_no_longer_spare(guest: Guest, tmp_path: Path) -> None:
+    async def body(home: Home) -> None:
+        first, second = await home.own(b"first"), await home.own(b"second")
+        await home.keeper.keep(s.KeepBlob(home.write(b"first").rows))
+        home.keeper.made(r.BlobMade(home.write(b"second").rows))
+        await asyncio.gather(*home.keeper._tasks)
+        assert (await home.keeper.usage(s.BlobUsage())).spare == []
+        assert home.has(first)
+        assert home.has(second)
+
+    at_home(body, guest, tmp_path)
+
+
 def test_a_blob_is_fetched_and_announced(guest: Guest, tmp_path: Path) -> None:
     async def body(home: Home) -> None:
         with pytest.raises(NotFound, match="nobody has it"):
@@ -170,7 +202,7 @@ def test_a_blob_is_fetched_and_announced(guest: Guest, tmp_path: Path) -> None:
             (CONTEXT, blob_id, 1),
         ):
             home.keeper.announced(r.BlobAnnounced(context, blob))
-            await asyncio.gather(*home.keeper._announcing)
+            await asyncio.gather(*home.keeper._tasks)
             assert len(home.records) == count
 
     at_home(body, guest, tmp_path)

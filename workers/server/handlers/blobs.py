@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from starlette.responses import Response, StreamingResponse
 from node.api.errors import BadRequest, Family, Missing, Refusal
 from node.errors import CalimeroError, ContextError, InvalidId, NotFound
 from node.primitives import BlobId, ContextId, Hash
-from workers.blobs import CHUNK_SIZE, BlobReader, BlobWriter, is_complete
+from workers.blob_cache import MAX_ENTRY
+from workers.blobs import CHUNK_SIZE, BlobReader, BlobWriter, is_complete, read_all
 from workers.messages import runtime, sync
 from workers.messages.records import BlobRecord
 from workers.server.api import Api
@@ -40,18 +42,27 @@ _log: Final = logging.getLogger(__name__)
 async def put_blob(api: Api, request: Request, body: Any) -> Response:
     expected = _expected(request)
     context_id = _context(request, "The provided context_id is not a valid format")
-    writer = BlobWriter(api.blob_dir, MAX_UPLOAD, lambda text: Refusal(text, 413, Family.JSON))
+    writer = await _writer(api, request)
     try:
         await _receive(request, writer)
         stored = await asyncio.to_thread(writer.finish)
         _check_hash(stored.blob, expected)
-        await api.backend.node_rows(runtime.PutBlobs(stored.rows))
+        await api.backend.sync(sync.KeepBlob(stored.rows))
     except BaseException:
         writer.abort()
         raise
     if context_id is not None:
         await _announce(api, context_id, stored.blob.id)
     return data({"blob_id": str(stored.blob.id), "size": stored.blob.size})
+
+
+async def _writer(api: Api, request: Request) -> BlobWriter:
+    """A writer that refuses more than a blob may have, or than the quota leaves."""
+    length = request.headers.get("content-length", "")
+    room = (await api.backend.sync(sync.BlobRoom(int(length) if length.isdecimal() else 0))).size
+    quota = "" if room is None or room >= MAX_UPLOAD else ", which is what store.blob_quota leaves"
+    limit = MAX_UPLOAD if room is None else min(MAX_UPLOAD, room)
+    return BlobWriter(api.blob_dir, limit, lambda text: Refusal(text + quota, 413, Family.JSON))
 
 
 async def _announce(api: Api, context_id: ContextId, blob_id: BlobId) -> None:
@@ -115,6 +126,8 @@ async def get_blob(api: Api, request: Request, body: Any) -> Response:
         blob = await _find(api, request, "Blob not found locally or in network")
     else:
         blob = await _fetch(api, request, context_id)
+    if blob.size <= MAX_ENTRY:
+        return _whole(blob, await _content(api, blob))
     reader = BlobReader(api.blob_dir, blob)
     first = await asyncio.to_thread(reader.read, CHUNK_SIZE)
     headers = _headers(blob, _sniffed(first))
@@ -122,6 +135,20 @@ async def get_blob(api: Api, request: Request, body: Any) -> Response:
         reader.close()
         return Response(headers=headers, media_type=headers["X-Blob-MIME-Type"])
     return StreamingResponse(_parts(reader, first), headers=headers, media_type=headers["X-Blob-MIME-Type"])
+
+
+def _whole(blob: BlobRecord, content: bytes) -> Response:
+    headers = _headers(blob, _sniffed(content))
+    return Response(content, headers=headers, media_type=headers["X-Blob-MIME-Type"])
+
+
+async def _content(api: Api, blob: BlobRecord) -> bytes:
+    """The bytes of a small blob, from memory when they were read lately."""
+    content = api.blobs.get(blob.id, time.monotonic())
+    if content is None:
+        content = await asyncio.to_thread(read_all, api.blob_dir, blob)
+        api.blobs.put(blob.id, content, time.monotonic())
+    return content
 
 
 async def _parts(reader: BlobReader, first: bytes) -> AsyncIterator[bytes]:
@@ -149,7 +176,7 @@ async def _fetch(api: Api, request: Request, context_id: ContextId) -> BlobRecor
 async def _find(api: Api, request: Request, missing: str) -> BlobRecord:
     blob_id = _blob_id(request)
     blob = (await api.backend.node_rows(runtime.GetBlob(blob_id))).blob
-    if blob is None or not is_complete(api.blob_dir, blob):
+    if blob is None or not await asyncio.to_thread(is_complete, api.blob_dir, blob):
         raise Missing(missing)
     return blob
 
@@ -181,7 +208,44 @@ def _sniffed(first: bytes) -> str:
 async def delete_blob(api: Api, request: Request, body: Any) -> Response:
     """A missing blob is an internal error in the reference; clients look for the text."""
     blob_id = _blob_id(request)
-    if (await api.backend.node_rows(runtime.GetBlob(blob_id))).blob is None:
-        raise ContextError("Failed to delete blob: Blob not found")
-    await api.backend.node_rows(runtime.RemoveBlobs([blob_id]))
+    try:
+        await api.backend.sync(sync.DeleteBlob(blob_id))
+    except NotFound as error:
+        raise ContextError("Failed to delete blob: Blob not found") from error
+    except ContextError as error:
+        raise Refusal(f"Failed to delete blob: {error}", 409, Family.JSON) from error
+    api.blobs.drop(blob_id)
     return reply({"blob_id": str(blob_id), "deleted": True})
+
+
+# -- what may go
+
+
+async def blob_usage(api: Api, request: Request, body: Any) -> Response:
+    found = await api.backend.sync(sync.BlobUsage())
+    return data(
+        {"size": found.size, "quota": found.quota, "pinned": _texts(found.pinned), "spare": _texts(found.spare)}
+    )
+
+
+async def collect_blobs(api: Api, request: Request, body: Any) -> Response:
+    freed = await api.backend.sync(sync.CollectBlobs())
+    return data({"blobs": _texts(freed.blobs), "size": freed.size, "files": freed.files})
+
+
+async def pin_blob(api: Api, request: Request, body: Any) -> Response:
+    return await _pin(api, request, pinned=True)
+
+
+async def unpin_blob(api: Api, request: Request, body: Any) -> Response:
+    return await _pin(api, request, pinned=False)
+
+
+async def _pin(api: Api, request: Request, *, pinned: bool) -> Response:
+    blob_id = _blob_id(request)
+    await api.backend.sync(sync.PinBlob(blob_id, pinned))
+    return data({"blob_id": str(blob_id), "pinned": pinned})
+
+
+def _texts(blobs: list[BlobId]) -> list[str]:
+    return [str(blob_id) for blob_id in blobs]
