@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from itertools import groupby
 from typing import Final
 
@@ -34,11 +34,12 @@ FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 """``struct`` letters of the unsigned integers; the lower-case letters are the signed ones."""
 
 RECURRING: Final = frozenset({ApplicationId, ContextId, EntityId, PublicKey})
-"""Ids that come again and again, an ancestor with every change below it: looking one up is three times as fast as
-making one. Hashes and delta ids are mostly new, and a private key is never kept."""
+"""Ids that come again and again, an ancestor with every change below it: looking one up is several times as fast
+as making one. Hashes and delta ids are mostly new, and a private key is never kept."""
 
 IDS_KEPT: Final = 8192
-"""Ids of one type that are kept; at about 250 bytes each 2 MB a type, and foreign bytes can only push others out."""
+"""Ids of one type that are kept; at about 250 bytes each 2 MB a type, and foreign bytes can only push others out: a
+full table is emptied, which keeps its reading free of bookkeeping."""
 
 Read = Callable[[bytes, int], tuple[object, int]]
 """Reads a value at an offset; answers the value and the offset behind it."""
@@ -50,10 +51,21 @@ def int_format(node: IntNode) -> str | None:
     return letter.lower() if letter and node.signed else letter
 
 
-@cache
-def _maker(kind: type[bytes]) -> Callable[[bytes], object]:
-    """Makes an id of bytes whose length is known to be right."""
-    return lru_cache(IDS_KEPT)(partial(bytes.__new__, kind))
+class _Kept(dict[bytes, bytes]):
+    """Ids of one type by their bytes, whose length is known to be right; made when first asked for."""
+
+    def __init__(self, kind: type[bytes]) -> None:
+        super().__init__()
+        self._make: Callable[[bytes], bytes] = partial(bytes.__new__, kind)
+
+    def __missing__(self, raw: bytes) -> bytes:
+        if len(self) >= IDS_KEPT:
+            self.clear()
+        made = self[raw] = self._make(raw)
+        return made
+
+
+_kept: Final = cache(_Kept)
 
 
 @cache
@@ -89,7 +101,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._source = Source(names={"Refusal": Refusal, "new": bytes.__new__})
-        self._run: list[tuple[str, int, str, str]] = []
+        self._run: list[tuple[str, int, str, tuple[str, ...]]] = []
         self._checks: list[tuple[str, str, str]] = []
 
     def build(self, node: Node) -> Callable[..., object]:
@@ -106,9 +118,10 @@ class _Reader:
 
     # runs of fixed size
 
-    def _fixed(self, letters: str, size: int, path: str) -> str:
+    def _fixed(self, letters: str, size: int, *paths: str) -> str:
+        """Read ``size`` bytes with the run; several paths are fields of equal size in it."""
         name = self._source.fresh("v")
-        self._run.append((letters, size, name, path))
+        self._run.append((letters, size, name, paths))
         return name
 
     def _check(self, name: str, condition: str, message: str) -> None:
@@ -119,13 +132,13 @@ class _Reader:
         if not self._run:
             return
         back = sum(size for _, size, _, _ in self._run)
-        place = Place(run=tuple((path, size) for _, size, _, path in self._run))
+        place = Place(run=tuple((path, size // len(paths)) for _, size, _, paths in self._run for path in paths))
         self._source.line(self._unpack(), place)
         self._source.line(f"o += {back}")
-        for _, size, name, path in self._run:
+        for _, size, name, paths in self._run:
             for checked, condition, message in self._checks:
                 if checked == name:
-                    self._line(f"if {condition}: raise Refusal({message})", path, back)
+                    self._line(f"if {condition}: raise Refusal({message})", paths[0], back)
             back -= size
         self._run, self._checks = [], []
 
@@ -167,8 +180,9 @@ class _Reader:
         letter = int_format(node)
         if letter:
             return self._fixed(letter, node.size, path)
-        name = self._fixed(f"{node.size}s", node.size, path)
-        return f"int.from_bytes({name}, 'little', signed={node.signed})"
+        if node.signed:
+            return f"int.from_bytes({self._fixed(f'{node.size}s', node.size, path)}, 'little', signed=True)"
+        return f"({self._fixed('Q', 8, path)} | {self._fixed('Q', 8, path)} << 64)"
 
     def _bool(self, path: str) -> str:
         name = self._fixed("B", 1, path)
@@ -188,7 +202,7 @@ class _Reader:
         if kind is bytes:
             return name
         if kind in RECURRING:
-            return f"{self._source.bind(_maker(kind), 'K')}({name})"
+            return f"{self._source.bind(_kept(kind), 'K')}[{name}]"
         return f"new({self._source.bind(kind, 'K')}, {name})"
 
     def _length(self, cap: int | None, least: int, path: str) -> str:
@@ -280,15 +294,16 @@ class _Reader:
 
     def _blanks(self, run: list[tuple[str, Node]]) -> list[str]:
         """Neighbours that are mostly zero tags, as the ends of most metadata: one comparison instead of one a tag."""
-        self._flush()
+        tags = self._fixed(f"{len(run)}s", len(run), *(path for path, _ in run))
         names, zeros = [self._source.fresh("x") for _ in run], bytes(len(run))
-        self._source.line(f"if d[o:o + {len(run)}] == {zeros!r}:")
+        self._flush()
+        self._source.line(f"if {tags} == {zeros!r}:")
         self._source.depth += 1
         self._source.line(f"{', '.join(names)} = {self._source.bind(tuple(_unit(node) for _, node in run), 'Z')}")
-        self._source.line(f"o += {len(run)}")
         self._source.depth -= 1
         self._source.line("else:")
         self._source.depth += 1
+        self._source.line(f"o -= {len(run)}")
         for name, (path, node) in zip(names, run, strict=True):
             value = self._read(node, path)
             self._flush()
@@ -302,12 +317,13 @@ class _Reader:
         units = {one.tag: one.kind() for one in node.variants if not one.fields}
         readers = {one.tag: _variant_reader(one) for one in node.variants if one.fields}
         self._flush()
-        self._source.line(f"{name} = {self._source.bind(units, 'S')}.get({tag})")
-        self._source.line(f"if {name} is None:")
-        self._source.depth += 1
+        if units:
+            self._source.line(f"{name} = {self._source.bind(units, 'S')}.get({tag})")
+            self._source.line(f"if {name} is None:")
+            self._source.depth += 1
         call = self._source.fresh("f")
         self._source.line(f"{call} = {self._source.bind(readers, 'T')}.get({tag})")
         self._line(f"if {call} is None: raise Refusal(f'{{{tag}}} is no known tag')", path, 1)
         self._line(f"{name}, o = {call}(d, o)", path)
-        self._source.depth -= 1
+        self._source.depth -= bool(units)
         return name

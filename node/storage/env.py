@@ -1,9 +1,10 @@
 """What an execution may depend on besides rows, and by which rules it resolves conflicts.
 
 ``Rules`` names each place where calimero-storage 0.10.0 has a defect. REFERENCE repeats all of them: equal rows and
-actions for every sequence. INTEROP, the default, has every repair that changes no hash: a node with it computes the
-roots of a 0.10.0 peer wherever such peers agree among themselves. REPAIRED also has the repairs that change hashes; all
-nodes of a context must then use it, as native applications do.
+actions for every sequence. INTEROP, the default, has the repairs that leave hashes alone wherever 0.10.0 peers agree
+among themselves: there a node with it computes their roots. Elsewhere, where a peer fails, draws random ids, or keeps
+what came last, its rows and roots differ from that peer's. REPAIRED also has the repairs that change the hashes on
+which such peers agree; all nodes of a context must then use it, as native applications do.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from node.storage.hlc import HybridTimestamp
 TARGET_US: Final = 15.0
 """What encoding and decoding may take, in µs each."""
 
-ROUNDS: Final = 5
-CALLS: Final = 4000
+ROUNDS: Final = 3000
+CALLS: Final = 25
 
 OWNED: Final = User(PublicKey(b"u" * 32), SignatureData(b"s" * 64, 7))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.codec import reading
 from node.codec.borsh import (
     MAX_INPUT,
     Codec,
@@ -34,7 +35,8 @@ from node.codec.borsh import (
     variant,
 )
 from node.errors import CodecError, DecodeError, InvalidId
-from node.primitives import EntityId, Hash
+from node.primitives import EntityId, Hash, PublicKey
+from node.storage.entities import Metadata
 
 
 @variant(0)
@@ -263,3 +265,22 @@ def test_round_trip_of_containers(kind: object, values: st.SearchStrategy[object
         assert codec(kind).decode(codec(kind).encode(value)) == value
 
     check()
+
+
+def test_a_full_table_of_kept_ids_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "IDS_KEPT", 2)
+    for n in range(5):
+        found = decode(PublicKey, bytes([n]) * 32)
+        assert (type(found), found) == (PublicKey, bytes([n]) * 32)
+    assert len(reading._kept(PublicKey)) <= 2
+
+
+def test_a_zero_tag_beside_another_is_read_field_by_field() -> None:
+    for tags in ("000000", "010000", "020000", "00000100000000"):
+        raw = bytes(16) + bytes.fromhex(tags)
+        if tags == "010000":
+            with pytest.raises(DecodeError) as caught:
+                decode(Metadata, raw)
+            assert (caught.value.field, caught.value.offset) == ("storage_type.owner", 17)
+        else:
+            assert encode(decode(Metadata, raw)) == raw

@@ -5,16 +5,24 @@ from __future__ import annotations
 import pytest
 
 from node.codec import borsh
-from node.codec.borsh import codec
+from node.codec.borsh import codec, u8
+from node.dag.delta import Kind
 from node.errors import InvalidDelta
-from node.primitives import GENESIS, DeltaId, PublicKey
+from node.primitives import GENESIS, DeltaId, Hash, PublicKey
 from node.storage import crdt_type
-from node.storage.action import Action, payload_for_signing
+from node.storage.action import Action, Add, payload_for_signing
 from node.storage.delta import Actions, CausalDelta, Comparisons, decode_artifact, delta_id, encode_artifact
-from node.storage.entities import FROZEN, Metadata, StorageType, User
+from node.storage.entities import FROZEN, Metadata, SignatureData, StorageType, User
 from node.storage.hlc import ZERO, HybridClock, HybridTimestamp, clock_id
 from node.storage.keys import STATE_ENTRY, collection_id, entry_id, entry_key, index_key, root_id
 from tests.vectors.storage import A1, A2, A3, A4, C, S, T, X, digest, md, text
+
+OWNED = User(PublicKey(b"\x07" * 32), SignatureData(b"\x09" * 64, 5))
+A5 = Add(A1.id, A1.data, A1.ancestors, md(6, 7, OWNED))
+"""A1 as an entry of one member; the signature is in neither hash, its nonce is in both."""
+
+CHECKPOINT = tuple[DeltaId, tuple[DeltaId, ...], tuple[Action, ...], HybridTimestamp, Hash, u8]
+"""The delta of the reference's graph: the one that a peer serves, and its kind behind it."""
 
 ITEMS = collection_id("items")
 FROZEN_F = collection_id("__frozen_storage_f")
@@ -78,6 +86,11 @@ BORSH: dict[str, tuple[object, object, str]] = {
         CausalDelta(DeltaId(b"\x01" * 32), (GENESIS,), (A2,), T, digest(2)),
         "[01×33]  [00×35] 01000000 [01×33] 0700112233445566000102030405060708090a0b0c0d0e0f [02×32]",
     ),
+    "delta of the graph, a checkpoint": (
+        CHECKPOINT,
+        (DeltaId(b"\x01" * 32), (GENESIS,), (A2,), T, digest(2), int(Kind.CHECKPOINT)),
+        "[01×33]  [00×35] 01000000 [01×33] 0700112233445566000102030405060708090a0b0c0d0e0f [02×32] 01",
+    ),
 }
 
 
@@ -103,11 +116,13 @@ def test_13_2_metadata_default_is_nineteen_zero_bytes() -> None:
 def test_13_3_payloads() -> None:
     assert payload_for_signing(A1).hex() == "3248d31755503c976806384fe83c92c526230c506bae1732f995c8f456ba007d"
     assert payload_for_signing(A2).hex() == "6f47ba8a0fa70384ae5f4fa83de41a5687977dd0ba725f8b43a6b6c20f310b6d"
+    assert payload_for_signing(A5).hex() == "174c463e94488dc40e8641e1c2686c715d04c14bdc489b8df34635eba886b504"
     assert payload_for_signing(A4).hex() == "b7d1d5c484b33e828daa8f2b8f82e863b85c16f7dcb3bff0a4cab8128b311f59"
 
 
 def test_13_3_delta_ids() -> None:
     assert delta_id([GENESIS], []).hex() == "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+    assert delta_id([GENESIS], [A5]).hex() == "1c3a6ca08f5a7d718e8d33d3c36dbec6c4b4be8d2be9fb8fe67ac5dab2a4dc0f"
     assert delta_id([GENESIS], [A1]).hex() == "8c56554db68901dc15ac984a78fb2659b07fff8038ab68180231be4a41e4e01d"
 
 
