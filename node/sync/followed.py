@@ -8,6 +8,7 @@ from typing import Final
 
 from node.primitives import ZERO_ROOT, ApplicationId, ContextId, DeltaId, Hash, PublicKey
 from node.sync.kernel import Kernel, Signal, Task
+from node.sync.parted import Difference
 from node.sync.ports import Application, Config, Heads, Identity, Keys
 from node.sync.wire import HashHeartbeat, StateDelta
 
@@ -85,6 +86,8 @@ class Followed:
         self.sharing: dict[str, Task[None]] = {}
         self.sealed: OrderedDict[DeltaId, Sealed] = OrderedDict()
         self.agreements: dict[str, Agreement] = {}
+        self.difference: Difference | None = None
+        """What the last look at a peer with another root found."""
         self.trails: OrderedDict[DeltaId, list[Asked]] = OrderedDict()
         self.registry_read_at = -1
         self.glance_wanted_at = 0

@@ -93,7 +93,7 @@ async def repair(core: Core, context: Followed, link: Link, root: Hash) -> int:
         )
     work = Comparison(core, context, link, root)
     top = EntityId(context.id)
-    (mine,), (theirs,) = await _our_places(work, (top,)), await _places(work, (top,))
+    (mine,), (theirs,) = await our_places(work, (top,)), await places(work, (top,))
     if theirs is None:
         raise Moved(f"peer {link.peer} has no state any more", peer=link.peer, score=0)
     _take(work, theirs, mine, (), ())
@@ -106,7 +106,7 @@ async def repair(core: Core, context: Followed, link: Link, root: Hash) -> int:
 
 
 async def _children(work: Comparison, entity: EntityId, chain: tuple[ChildInfo, ...]) -> None:
-    theirs = (await _ask(work, TreeBucketsRequest(work.context.id, entity), TreeBucketsResponse)).buckets
+    theirs = (await ask(work, TreeBucketsRequest(work.context.id, entity), TreeBucketsResponse)).buckets
     if len(theirs.digests) != 8 << theirs.bits:
         raise RemoteProtocolError(f"peer {work.link.peer} sent a bad digest", peer=work.link.peer, score=5)
     ours = await Ask(ReadBuckets(work.context.id, entity, theirs.bits))
@@ -120,9 +120,9 @@ async def _rows(
     work: Comparison, entity: EntityId, chain: tuple[ChildInfo, ...], buckets: Buckets, numbers: tuple[int, ...]
 ) -> None:
     request = TreeRowsRequest(work.context.id, entity, buckets.bits, numbers)
-    theirs = _grouped((await _ask(work, request, TreeRowsResponse)).rows)
+    theirs = grouped((await ask(work, request, TreeRowsResponse)).rows)
     mine = await Ask(ReadRows(work.context.id, entity, buckets.bits, numbers))
-    ours = _grouped(mine[1])
+    ours = grouped(mine[1])
     differing = [child for child in {**theirs, **ours} if theirs.get(child) != ours.get(child)]
     work.asked += len(differing)
     if work.asked > MAX_ENTITIES:
@@ -131,7 +131,7 @@ async def _rows(
         await _entities(work, tuple(differing[start : start + PLACES]), chain, theirs)
 
 
-def _grouped(rows: tuple[Row, ...]) -> dict[EntityId, frozenset[tuple[int, Hash]]]:
+def grouped(rows: tuple[Row, ...]) -> dict[EntityId, frozenset[tuple[int, Hash]]]:
     """Rows by entity: one that was created on two nodes at once may have two."""
     found: dict[EntityId, frozenset[tuple[int, Hash]]] = {}
     for row in rows:
@@ -145,8 +145,8 @@ async def _entities(
     chain: tuple[ChildInfo, ...],
     rows: dict[EntityId, frozenset[tuple[int, Hash]]],
 ) -> None:
-    theirs = await _places(work, entities)
-    ours = await _our_places(work, entities)
+    theirs = await places(work, entities)
+    ours = await our_places(work, entities)
     for entity, place, mine in zip(entities, theirs, ours, strict=True):
         if place is None:
             continue  # only we have it: the peer fetches it from us
@@ -197,12 +197,12 @@ async def _merge(work: Comparison) -> None:
         work.merged += len(batch)
 
 
-async def _our_places(work: Comparison, entities: tuple[EntityId, ...]) -> tuple[Place | None, ...]:
+async def our_places(work: Comparison, entities: tuple[EntityId, ...]) -> tuple[Place | None, ...]:
     return (await Ask(ReadPlaces(work.context.id, entities)))[1]
 
 
-async def _places(work: Comparison, entities: tuple[EntityId, ...]) -> tuple[Place | None, ...]:
-    answer = await _ask(work, TreePlacesRequest(work.context.id, entities), TreePlacesResponse)
+async def places(work: Comparison, entities: tuple[EntityId, ...]) -> tuple[Place | None, ...]:
+    answer = await ask(work, TreePlacesRequest(work.context.id, entities), TreePlacesResponse)
     if len(answer.places) != len(entities):
         raise RemoteProtocolError(f"peer {work.link.peer} sent another number of entities than asked", score=5)
     return answer.places
@@ -211,7 +211,7 @@ async def _places(work: Comparison, entities: tuple[EntityId, ...]) -> tuple[Pla
 Answer = TypeVar("Answer", TreeBucketsResponse, TreeRowsResponse, TreePlacesResponse)
 
 
-async def _ask(work: Comparison, request: InitPayload, kind: type[Answer]) -> Answer:
+async def ask(work: Comparison, request: InitPayload, kind: type[Answer]) -> Answer:
     """One request; an answer from another root than the comparison's raises :class:`Moved`."""
     core, context, link = work.core, work.context, work.link
     await link.send(Init(context.id, core.my_identity(context).public_key, request, core.random_bytes(12)))

@@ -62,6 +62,7 @@ from node.sync.events import (
     PeerUnsubscribed,
     Tell,
     Tick,
+    Why,
 )
 from node.sync.kernel import Call
 from node.sync.manager import SyncManager
@@ -120,6 +121,7 @@ class Station:
         self.fault: Point | None = None
         self.owner: ContextOwner | None = None
         self.crashes: list[BaseException] = []
+        self.explained: list[Why] = []
 
     # life
 
@@ -284,6 +286,8 @@ class Station:
             self.links.close_stream(effect.stream, reset=effect.reset)
         elif isinstance(effect, Tell):
             self.told(self, effect.notice)
+        elif isinstance(effect, Why):
+            self.explained.append(effect)
         else:
             assert isinstance(effect, Credit | Blame)
 

@@ -20,6 +20,8 @@ def explain(why: Mapping[str, Any]) -> list[Line]:
     lines: list[Line] = [verdict if converged else ("◐ not known to be converged", "warn")]
     lines.append((f"root {why.get('root')}", ""))
     lines += [_peer(peer) for peer in _rows(why, "peers")]
+    if isinstance(why.get("difference"), Mapping):
+        lines += _difference(why["difference"])
     lines += _waiting(why)
     lines += [
         (f"sealed: delta {short(str(row.get('delta')), 12)} waits for its key", "warn") for row in _rows(why, "sealed")
@@ -47,6 +49,29 @@ def _peer(row: Mapping[str, Any]) -> Line:
         f"{name}: other root {short(str(row['root']), 12)}, last session {row.get('last_session') or 'none'}{failed}",
         "warn",
     )
+
+
+def _difference(row: Mapping[str, Any]) -> Iterator[Line]:
+    """Where the states part: the subtree, and what both sides have of its entries."""
+    name = f"…{str(row.get('peer'))[-8:]}"
+    if row.get("error"):
+        yield f"difference to {name}: {clean(str(row['error']))}", "warn"
+        return
+    path = row.get("path") or ()
+    if not path:
+        yield f"difference to {name}: none any more", "good"
+        return
+    yield f"difference to {name}: {row.get('differing')} entries below {short(str(path[-1]), 12)}", "warn"
+    for entry in _rows(row, "entries")[:SHOWN]:
+        deltas = ", ".join(short(str(delta), 12) for delta in entry.get("deltas") or ()) or "no delta of ours"
+        sides = f"here {_side(entry.get('ours'))}, there {_side(entry.get('theirs'))}"
+        yield f"  {short(str(entry.get('id')), 12)}: {sides}; behind it: {deltas}", "warn"
+
+
+def _side(side: object) -> str:
+    if not isinstance(side, Mapping):
+        return "never"
+    return "removed" if side.get("deleted_at") else f"{side.get('bytes') or 0} B at {side.get('updated_at')}"
 
 
 def _waiting(why: Mapping[str, Any]) -> Iterator[Line]:

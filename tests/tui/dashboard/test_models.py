@@ -332,6 +332,14 @@ def test_an_explanation_in_words() -> None:
         "running",
     ):
         assert words in shown
+    entry = {"id": "e", "ours": None, "theirs": {"bytes": 5, "updated_at": 2.0}, "deltas": []}
+    gone = {"id": "f", "ours": {"deleted_at": 3.0}, "theirs": None, "deltas": ["d1"]}
+    difference = {"peer": "p" * 20, "path": ["root", "items"], "differing": 2, "entries": [entry, gone]}
+    shown = "\n".join(words for words, _ in explain({"difference": difference}))
+    for words in ("2 entries below items", "here never, there 5 B at 2.0; behind it: no delta", "here removed", ": d1"):
+        assert words in shown
+    for change, words in (({"path": []}, "none any more"), ({"error": "it did not answer"}, "it did not answer")):
+        assert words in "\n".join(line for line, _ in explain({"difference": {**difference, **change}}))
     assert "next sync in 4 s (heads)" in explain({"next": {"in": 4.0, "reasons": ["heads"]}})[-1][0]
     assert explain({"converged": True})[0][1] == "good"
 
