@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from node.context.bundle import make_bundle
-from node.errors import ContextError, MethodResolutionError, RegistryError, WorkerError
+from node.errors import ContextError, HostError, MethodResolutionError, RegistryError, WorkerError
 from node.primitives import ApplicationId, PrivateKey
 from tests.workers.runtime.nodes import WASM
 from tests.workers.sync.nodes import Coordinator, Node, cluster, converged, until
@@ -118,6 +118,39 @@ def test_a_new_version_is_soon_usable_on_every_member(
             await until(lambda: _all_run(nodes, new % 10), USABLE)
 
     asyncio.run(body())
+
+
+def test_a_migration_reaches_every_member(tmp_path: Path) -> None:
+    """The state of one version becomes that of the next by a method of the next; one that fails changes nothing."""
+
+    async def body() -> None:
+        async with cluster(tmp_path, 2) as nodes:
+            alice, bob = nodes
+            await _shared(nodes, await alice.install())
+            await alice.set("a", "1")
+            await until(lambda: converged(nodes), 10)
+            newer, before = await alice.install("kv_next"), await alice.root()
+
+            with pytest.raises(HostError, match="cannot be migrated"):
+                await alice.ask("sync", s.UpdateApplication(alice.context, newer, alice.member, "migrate_from_nothing"))
+            assert await alice.root() == before
+            await alice.set("b", "2")
+
+            await alice.ask("sync", s.UpdateApplication(alice.context, newer, alice.member, "migrate_from_kv"))
+            await until(lambda: _answers(nodes, "title", "migrated"), 15)
+            await until(lambda: converged(nodes), 10)
+            await bob.call("set_title", title="of bob")
+            await until(lambda: _answers(nodes, "title", "of bob"), 10)
+            assert await _answers(nodes, "entries", {"a": "1", "b": "2"})
+
+    asyncio.run(body())
+
+
+async def _answers(nodes: list[Node], method: str, expected: object) -> bool:
+    try:
+        return all([await node.call(method) == expected for node in nodes])
+    except (MethodResolutionError, ContextError):
+        return False
 
 
 async def _has_staged(node: Node) -> bool:
