@@ -166,7 +166,9 @@ class Node:
         ours, ends["server"] = socket_pair()
         self.workers[role] = Worker(role.partition("[")[0], self.home, self.config, ends)
         self.peers.attach(role, ours)
-        await asyncio.wait_for(self.workers[role].ready, 15)
+        details = await asyncio.wait_for(self.workers[role].ready, 15)
+        if role == "network":
+            self.peer, self.listen = details["peer"], details["listen"]
 
     async def stop(self) -> None:
         for role in ("sync", "network", "runtime[0]"):
@@ -238,6 +240,12 @@ class Coordinator:
 
     async def stop(self) -> None:
         if self._worker is not None:
+            await self._worker.stop()
+
+    async def kill(self) -> None:
+        """As by the kernel, without a word."""
+        if self._worker is not None:
+            self._worker.process.kill()
             await self._worker.stop()
 
 
