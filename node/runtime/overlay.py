@@ -16,19 +16,22 @@ _UNREAD: Final = object()
 
 
 class Overlay:
-    """``writes`` maps a key to its new value, or None for a removal, in the order of the first change."""
+    """``writes`` maps a key to its new value, or None for a removal, in the order of the first change.
 
-    __slots__ = ("_cached", "_held", "_read", "_rows", "writes")
+    ``known`` has the rows that were read or written, as the guest sees them; absent ones are None.
+    """
+
+    __slots__ = ("_cached", "_held", "_read", "known", "writes")
 
     def __init__(self, read: Reader) -> None:
         self._read = read
-        self._rows: dict[bytes, bytes | None] = {}
+        self.known: dict[bytes, bytes | None] = {}
         self._cached = 0
         self._held = 0
         self.writes: dict[bytes, bytes | None] = {}
 
     def read(self, key: bytes) -> bytes | None:
-        row = self._rows.get(key, _UNREAD)
+        row = self.known.get(key, _UNREAD)
         if row is _UNREAD:
             return self._fetch(key)
         return row  # type: ignore[return-value]  # the sentinel is gone
@@ -38,7 +41,7 @@ class Overlay:
         cost = len(key) + (len(value) if value is not None else 0)
         if self._cached + cost <= MAX_READ_CACHE:
             self._cached += cost
-            self._rows[key] = value
+            self.known[key] = value
         return value
 
     def get(self, key: bytes) -> bytes | None:
@@ -53,21 +56,25 @@ class Overlay:
 
     def touched(self, key: bytes) -> bool:
         """Whether the guest has read or written the row (as far as reads are remembered)."""
-        return key in self._rows
+        return key in self.known
 
     def swap(self, key: bytes, value: bytes | None) -> bytes | None:
         """Put (or with None remove) a row and give what it was. Raises HostError beyond the bounds of one call."""
-        old = self.read(key)
+        old = self.known.get(key, _UNREAD)
+        if old is _UNREAD:
+            old = self._fetch(key)
         self.write(key, value)
-        return old
+        return old  # type: ignore[return-value]  # the sentinel is gone
 
     def write(self, key: bytes, value: bytes | None) -> None:
         """As :meth:`swap` without the answer."""
         writes = self.writes
-        held = self._held + len(value or b"") - len(writes.get(key) or b"")
+        held = self._held + (len(value) if value else 0)
+        if before := writes.get(key):
+            held -= len(before)
         if held > MAX_WRITTEN_BYTES:
             raise faults.too_much("bytes of changed rows", MAX_WRITTEN_BYTES)
         if len(writes) >= MAX_WRITTEN_ROWS and key not in writes:
             raise faults.too_much("number of changed rows", MAX_WRITTEN_ROWS)
         self._held = held
-        writes[key] = self._rows[key] = value
+        writes[key] = self.known[key] = value

@@ -30,7 +30,7 @@ class Registers:
         As long as every register is small, no number of them reaches the capacity, and nothing is summed up.
         """
         data = self.data
-        if len(content) <= SMALL and not self._large and (register in data or len(data) < MAX_REGISTERS):
+        if (register in data or len(data) < MAX_REGISTERS) and len(content) <= SMALL and not self._large:
             data[register] = content
         else:
             self._set_checked(register, content)

@@ -18,8 +18,9 @@ WRITE_NAMES: Final = (KEY, "value length")
 
 
 def storage_read(vm: VMLogic, key: int, register: int) -> int:
+    state = vm.state
     raw = vm.memory.read(key, MAX_STORAGE_KEY, KEY)
-    value = vm.state.read(raw) if len(raw) == STATE_KEY_LENGTH else _read_padded(vm.state, raw)
+    value = state.known.get(raw) or _read_padded(state, raw)
     if value is None:
         return 0
     vm.registers.set(register, value)
@@ -27,7 +28,8 @@ def storage_read(vm: VMLogic, key: int, register: int) -> int:
 
 
 def storage_write(vm: VMLogic, key: int, value: int, register: int) -> int:
-    row_key, content = _row(vm, key, value)
+    raw, content = vm.memory.read_two((key, value), WRITE_LIMITS, WRITE_NAMES)
+    row_key = raw if len(raw) == STATE_KEY_LENGTH else _padded(raw)
     if row_key is None:
         return 0
     old = vm.state.swap(row_key, content)
@@ -48,7 +50,8 @@ def private_storage_read(vm: VMLogic, key: int, register: int) -> int:
 
 def private_storage_write(vm: VMLogic, key: int, value: int) -> int:
     """1 also for a key that names no row: only a missing column answers 0."""
-    row_key, content = _row(vm, key, value)
+    raw, content = vm.memory.read_two((key, value), WRITE_LIMITS, WRITE_NAMES)
+    row_key = _padded(raw)
     if vm.private is None:
         return 0
     if row_key is not None:
@@ -68,12 +71,6 @@ def _padded(raw: bytes) -> bytes | None:
 def _read_padded(column: Overlay, raw: bytes) -> bytes | None:
     key = _padded(raw)
     return column.read(key) if key is not None else None
-
-
-def _row(vm: VMLogic, key: int, value: int) -> tuple[bytes | None, bytes]:
-    """Row key and value."""
-    raw, content = vm.memory.read_two((key, value), WRITE_LIMITS, WRITE_NAMES)
-    return raw if len(raw) == STATE_KEY_LENGTH else _padded(raw), content
 
 
 def _remove(vm: VMLogic, column: Overlay | None, pointer: int, register: int) -> int:

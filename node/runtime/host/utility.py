@@ -32,10 +32,11 @@ def random_bytes(vm: VMLogic, target: int) -> None:
 
 
 def time_now(vm: VMLogic, target: int) -> None:
-    address, length = vm.memory.descriptor(target)
+    memory = vm.memory
+    address, length = memory.descriptor(target)
     if length != TIME_LENGTH:
         raise faults.invalid_memory_access()
-    vm.memory.write(address, (vm.call.now_ns() & U64_MAX).to_bytes(TIME_LENGTH, "little"))
+    memory.write_word(address, vm.call.now_ns() & U64_MAX)
 
 
 def ed25519_verify(vm: VMLogic, signature: int, public_key: int, message: int) -> int:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.errors import HostError
-from node.runtime.memory import GuestMemory
+from node.runtime.memory import BUFFER, SMALL, GuestMemory
 from tests.node.runtime.machine import U64
 
 SIZE = 100
@@ -53,6 +53,71 @@ def test_a_descriptor_that_wraps_around_is_refused() -> None:
     raw[:16] = (U64 - 3).to_bytes(8, "little") + (8).to_bytes(8, "little")
     with pytest.raises(HostError, match="invalid memory access"):
         guest_memory(raw).read(0)
+
+
+LARGE = 4 * SMALL
+LENGTHS = st.one_of(st.integers(0, 3), st.integers(SMALL - 2, SMALL + 2), st.integers(LARGE - 40, LARGE + 2))
+PLACES = st.one_of(st.integers(0, 40), st.integers(LARGE - SMALL - 3, LARGE + 1), st.integers(U64 - 300, U64))
+
+
+@given(PLACES, LENGTHS, PLACES, LENGTHS, st.sampled_from((SMALL - 1, SMALL, SMALL + 1, U64)))
+def test_what_is_read_is_what_was_described(at: int, length: int, other: int, other_length: int, most: int) -> None:
+    """Short Buffers take a path of their own: it gives the same bytes, and refuses the same ones."""
+    raw = bytearray(n % 251 for n in range(LARGE))
+    BUFFER.pack_into(raw, 0, at, length)
+    BUFFER.pack_into(raw, 16, other, other_length)
+    memory = guest_memory(raw)
+    inside = at + length <= LARGE and other + other_length <= LARGE
+    if length > most or other_length > most:
+        with pytest.raises(HostError, match="overflow"):
+            memory.read_two((0, 16), (most, most), ("key length", "value length"))
+    elif inside:
+        expected = bytes(raw[at : at + length]), bytes(raw[other : other + other_length])
+        assert memory.read_two((0, 16), (most, most), ("a", "b")) == expected
+        assert (memory.read(0, most), memory.read(16, most)) == expected
+    else:
+        with pytest.raises(HostError, match="invalid memory access"):
+            memory.read_two((0, 16), (most, most), ("a", "b"))
+
+
+@given(PLACES, LENGTHS)
+def test_what_is_written_stays_inside(at: int, length: int) -> None:
+    raw = bytearray(LARGE)
+    memory = guest_memory(raw)
+    if at + length <= LARGE:
+        memory.write(at, b"\1" * length)
+        assert raw == bytes(at) + b"\1" * length + bytes(LARGE - at - length)
+    else:
+        with pytest.raises(HostError, match="invalid memory access"):
+            memory.write(at, b"\1" * length)
+        assert not any(raw)
+
+
+@pytest.mark.parametrize("address", [0, SIZE - 8, SIZE - 7, SIZE, U64 - 7, U64])
+def test_a_word_is_written_inside(address: int) -> None:
+    raw = bytearray(SIZE)
+    if address <= SIZE - 8:
+        guest_memory(raw).write_word(address, U64)
+        assert raw[address : address + 8] == b"\xff" * 8
+    else:
+        with pytest.raises(HostError, match="invalid memory access"):
+            guest_memory(raw).write_word(address, U64)
+        assert not any(raw)
+
+
+def test_short_accesses_see_growth() -> None:
+    small, large = bytearray(SIZE), bytearray(b"x" * 2 * SIZE)
+    BUFFER.pack_into(small, 0, SIZE, 4)
+    BUFFER.pack_into(large, 0, SIZE, 4)
+    for act in (
+        lambda m: m.read(0),
+        lambda m: m.write(SIZE, b"xxxx"),
+        lambda m: m.write_word(SIZE + 8, 0x7878787878787878),
+    ):
+        memory = GuestMemory(memoryview(small), lambda: memoryview(large))
+        assert act(memory) in (b"xxxx", None)
+        assert memory.size == 2 * SIZE
+    assert large[16:] == b"x" * (2 * SIZE - 16)
 
 
 def test_growth_is_seen() -> None:
