@@ -21,8 +21,8 @@ import tomlkit
 
 from calimero_tui import launch
 
-BINARY: Final = "CALIMERO_INTEROP_BINARY"
-LOGS: Final = "CALIMERO_INTEROP_LOGS"
+BINARY: Final = "INTEROP_BINARY"
+LOGS: Final = "INTEROP_LOGS"
 READY_TIMEOUT: Final = 60.0
 PORTS: Final = range(20_000, 32_000)
 """Below those that the system gives to outgoing connections: a node comes back at the port that it had."""
