@@ -32,7 +32,7 @@ _take: Final = tuple(Struct(f"{length}s").unpack_from for length in range(SMALL 
 _put: Final = tuple(Struct(f"{length}s").pack_into for length in range(SMALL + 1))
 _put_word: Final = Struct("<Q").pack_into
 
-OUTSIDE: Final = (struct.error, OverflowError)
+OUTSIDE: Final = (struct.error, IndexError, OverflowError)
 """What a packer raises for a place outside of the view. The view may be old then, so the checks follow."""
 
 

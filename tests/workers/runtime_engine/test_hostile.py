@@ -10,7 +10,7 @@ import pytest
 from node.errors import FunctionCallError, HostError, WasmTrap
 from node.runtime.config import RuntimeConfig
 from node.runtime.faults import BoundReached
-from node.runtime.limits import MAX_LOGS, MAX_WRITTEN_ROWS
+from node.runtime.limits import MAX_LOGS, MAX_TABLE_ELEMENTS, MAX_TABLES, MAX_WRITTEN_ROWS
 from tests.workers.runtime_engine.guests import call, method, wasm
 from workers.runtime.engine.guest import WasmGuest
 
@@ -166,3 +166,17 @@ def test_tables_and_segments_that_do_not_fit(guest: WasmGuest) -> None:
     assert fail(guest, wasm(method("go", ""), raw="(table 200000 funcref)"))
     segment = wasm(method("go", ""), raw='(data (i32.const -1) "xx")')
     assert str(fail(guest, segment)) == "memory out of bounds"
+
+
+def test_table_elements_at_their_edge(guest: WasmGuest) -> None:
+    """A table grows up to the bound, and one element more gets -1."""
+    edge = MAX_TABLE_ELEMENTS - 1
+    grow = f"""(if (i32.ne (table.grow $t (ref.null func) (i32.const {edge})) (i32.const 1)) (then unreachable))
+      (if (i32.ne (table.grow $t (ref.null func) (i32.const 1)) (i32.const -1)) (then unreachable))"""
+    assert guest.run(call(wasm(method("go", grow), raw="(table $t 1 funcref)"), "go")).error is None
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_tables_at_their_edge(guest: WasmGuest, more: int) -> None:
+    code = wasm(method("go", ""), raw="(table 1 funcref)" * (MAX_TABLES + more))
+    assert (guest.run(call(code, "go")).error is None) == (not more)
