@@ -1,4 +1,7 @@
-"""Multiaddrs as this worker uses them: TCP over IP or a DNS name, with or without a peer id at the end."""
+"""Multiaddrs as this worker uses them: TCP over IP or a DNS name, with or without a peer id at the end.
+
+An address through a relay is ``<address of the relay>/p2p/<relay>/p2p-circuit[/p2p/<peer id>]``.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ import base58
 import psutil
 
 from node.errors import ConfigError, DecodeError
-from node.gossip.protobuf import decode_varint, encode_varint
+from node.gossip.protobuf import decode_varint, encode_varint, prefixed
 from node.gossip.signing import public_key_of
 
 __all__ = [
     "Address", "concrete", "encode", "is_loopback", "is_useful", "parse", "parse_bytes", "parse_peer", "text_of",
+    "without_peer",
 ]  # fmt: skip
 
 _CODES: Final = {"ip4": 4, "ip6": 41, "dns": 53, "dns4": 54, "dns6": 55}
@@ -24,19 +28,26 @@ _FAMILIES: Final = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
 _WILDCARDS: Final = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared, not bound
 _TCP: Final = 6
 _P2P_PREFIX: Final = encode_varint(421)
+_CIRCUIT: Final = "/p2p-circuit"
+_CIRCUIT_CODE: Final = encode_varint(290)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a peer listens. ``peer`` is empty when the address names none."""
+    """Where a peer listens. ``peer`` is empty when the address names none. With ``relay``, a peer id, host and port are
+    those of the relay through which the peer is reached."""
 
     host: str
     port: int
     peer: str = ""
+    relay: str = ""
 
 
 def parse(text: str) -> Address:
     """Read ``/ip4/127.0.0.1/tcp/2428[/p2p/12D3…]``. Raises :class:`ConfigError` naming what is wrong."""
+    head, circuit, tail = text.strip().partition(_CIRCUIT)
+    if circuit:
+        return _through_relay(text, parse(head), tail)
     parts = text.strip().split("/")
     if len(parts) not in (5, 7) or parts[0] or parts[1] not in _CODES or parts[3] != "tcp":
         raise ConfigError(f"address {text!r} is not of the form /ip4/<address>/tcp/<port>/p2p/<peer id>")
@@ -47,6 +58,18 @@ def parse(text: str) -> Address:
     if parts[5] != "p2p":
         raise ConfigError(f"address {text!r} ends in /{parts[5]}, expected /p2p/<peer id>")
     return Address(parts[2], int(parts[4]), parse_peer(parts[6]))
+
+
+def _through_relay(text: str, relay: Address, tail: str) -> Address:
+    if not relay.peer or relay.relay or (tail and not tail.startswith("/p2p/")):
+        raise ConfigError(f"address {text!r} is not of the form /ip4/…/tcp/…/p2p/<relay>/p2p-circuit/p2p/<peer id>")
+    return Address(relay.host, relay.port, parse_peer(tail.removeprefix("/p2p/")) if tail else "", relay.peer)
+
+
+def without_peer(text: str) -> str:
+    """The address without the id of the peer itself."""
+    head, circuit, _ = text.strip().partition(_CIRCUIT)
+    return head + circuit if circuit else head.partition("/p2p/")[0]
 
 
 def parse_peer(text: str) -> str:
@@ -107,7 +130,8 @@ def encode(text: str) -> bytes:
     else:
         raw = where.host.encode()
         host = encode_varint(len(raw)) + raw
-    return encode_varint(code) + host + encode_varint(_TCP) + where.port.to_bytes(2, "big")
+    plain = encode_varint(code) + host + encode_varint(_TCP) + where.port.to_bytes(2, "big")
+    return plain + _P2P_PREFIX + prefixed(base58.b58decode(where.relay)) + _CIRCUIT_CODE if where.relay else plain
 
 
 def parse_bytes(raw: bytes) -> str | None:
@@ -121,7 +145,21 @@ def parse_bytes(raw: bytes) -> str | None:
     tail = raw[end + 2 :]
     if code != _TCP or len(port) != 2 or (tail and not tail.startswith(_P2P_PREFIX)) or "/" in host:
         return None
-    return f"/{kind}/{host}/tcp/{int.from_bytes(port, 'big')}"
+    plain = f"/{kind}/{host}/tcp/{int.from_bytes(port, 'big')}"
+    try:
+        return plain + _relay_of(tail)
+    except (ConfigError, ValueError):
+        return None
+
+
+def _relay_of(tail: bytes) -> str:
+    """What follows the port: nothing that matters, or a relay. Raises for a relay that cannot be used."""
+    if not tail:
+        return ""
+    size, start = _varint(tail, len(_P2P_PREFIX))
+    if not tail[start + size :].startswith(_CIRCUIT_CODE):
+        return ""
+    return f"/p2p/{parse_peer(base58.b58encode(tail[start : start + size]).decode())}{_CIRCUIT}"
 
 
 def _take_host(raw: bytes) -> tuple[str, str, int]:

@@ -10,7 +10,7 @@ import trio
 from node.errors import RemoteProtocolError
 from node.gossip.protobuf import decode_varint
 
-__all__ = ["EndOfStream", "ReadAhead", "SocketChannel", "read_prefixed"]
+__all__ = ["EndOfStream", "RawChannel", "ReadAhead", "SocketChannel", "read_prefixed"]
 
 READ_SIZE: Final = 256 * 1024
 """One receive call takes several Noise frames, which is most of the throughput on a fast link."""
@@ -75,7 +75,15 @@ async def read_prefixed(channel: ReadAhead, limit: int) -> bytes:
     return await channel.receive_exactly(found[0])
 
 
-class SocketChannel(ReadAhead):
+class RawChannel(ReadAhead):
+    """What a connection can be made on: a socket, or a stream that a relay passes on."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """End it at once."""
+
+
+class SocketChannel(RawChannel):
     """A TCP socket."""
 
     def __init__(self, stream: trio.SocketStream) -> None:

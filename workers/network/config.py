@@ -32,7 +32,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     ``bootstrap``: multiaddrs ending in ``/p2p/<peer id>`` that are dialled at start and kept. ``mdns`` announces the
     node on the local network and dials who answers. ``tls`` accepts TLS next to Noise. ``kad`` serves and asks the DHT.
-    ``folder`` holds the file of known peers; without one a restart forgets them.
+    ``folder`` holds the file of known peers; without one a restart forgets them. ``relays``: reservations to hold.
     """
 
     seed: bytes
@@ -44,6 +44,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True):
     kad: bool = True
     mdns: bool = False
     folder: Path | None = None
+    relays: int = 3
 
 
 def from_node(config: NodeConfig, home: Path) -> NetworkConfig:
@@ -57,6 +58,7 @@ def from_node(config: NodeConfig, home: Path) -> NetworkConfig:
         topics=(config.specialized_node.invite_topic,),
         mdns=config.discovery.mdns,
         folder=home,
+        relays=0 if config.discovery.advertise_address else config.discovery.relay.registrations_limit,
     )
 
 

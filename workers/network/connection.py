@@ -15,7 +15,7 @@ from trio.lowlevel import ParkingLot
 
 from node.errors import CalimeroError, DecodeError, RemoteProtocolError
 from workers.network import limits
-from workers.network.channel import EndOfStream, ReadAhead
+from workers.network.channel import EndOfStream, RawChannel
 from workers.network.secure import SecureChannel
 from workers.network.yamux import (
     CreditReceived,
@@ -61,7 +61,7 @@ class ConnectionOwner(Protocol):
         """The peer broke a rule."""
 
 
-class YamuxStream(ReadAhead):
+class YamuxStream(RawChannel):
     """A stream of a connection. One task may read and another write at the same time."""
 
     def __init__(self, connection: Connection, number: int) -> None:
@@ -123,6 +123,9 @@ class YamuxStream(ReadAhead):
         self.on_lost()
         self.connection.forget(self.number)
 
+    async def aclose(self) -> None:
+        self.reset()
+
     # -- called by the connection
 
     def on_data(self, data: bytes) -> None:
@@ -149,6 +152,7 @@ class Connection:
         self.peer = channel.peer
         self.address = address
         self.outbound = outbound
+        self.relayed = "/p2p-circuit" in address
         self.channel = channel
         self.session = YamuxSession(client=outbound, max_inbound=limits.MAX_STREAMS_PER_PEER)
         self.opened_at = trio.current_time()

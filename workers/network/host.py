@@ -26,7 +26,7 @@ from workers.messages.network import (
     PeerUnsubscribed,
 )
 from workers.network import address as addresses
-from workers.network import gossip, identify, kad_wire, limits, multistream, streams
+from workers.network import gossip, identify, kad_wire, limits, multistream, relay, streams
 from workers.network.channel import read_prefixed
 from workers.network.config import NetworkConfig
 from workers.network.connection import Connection, YamuxStream
@@ -36,6 +36,7 @@ from workers.network.kad_wire import PeerHint
 from workers.network.keeper import DIALS_AT_ONCE, Keeper
 from workers.network.peer_file import PeerFile
 from workers.network.peers import PeerBook
+from workers.network.relay import RelayClient
 from workers.network.secure import Identity
 from workers.network.streams import AppStreams
 from workers.network.swarm import Swarm
@@ -58,7 +59,8 @@ class NetworkHost:
         self._sink = sink
         self.identity = Identity(config.seed)
         self._book = PeerBook()
-        self._swarm = Swarm(self.identity, self, tls=config.tls)
+        self._swarm = Swarm(self.identity, self, relay.through, tls=config.tls)
+        self._relays = RelayClient(config.relays, self._swarm.upgrade_inbound, self._tell_addresses)
         file = PeerFile(config.folder) if config.folder else None
         self._keeper = Keeper(self._book, self._swarm.peers, self._connected, file)
         self._gossip = GossipShell(self.identity, config.seed, self._on_gossip, self.on_refused)
@@ -69,6 +71,7 @@ class NetworkHost:
             identify.ID: self._answer_identify,
             identify.PUSH: self._take_push,
             PING: _echo,
+            relay.STOP: self._relays.on_stop,
             **dict.fromkeys(gossip.PROTOCOLS, self._gossip.on_stream),
         }
         for protocol in streams.PROTOCOLS:
@@ -247,11 +250,32 @@ class NetworkHost:
         info = identify.IdentifyInfo(
             agent=self._config.agent,
             protocols=tuple(self._handlers),
-            listen=tuple(addresses.concrete(self.listening)),
+            listen=tuple(self._own_addresses()),
             observed=stream.connection.address,
         )
         await stream.send_all(prefixed(identify.encode(info, self.identity.peer_id)))
         stream.finish()
+
+    def _own_addresses(self) -> list[str]:
+        """Where this node can be dialled, without its id."""
+        return [*addresses.concrete(self.listening), *self._relays.addresses()]
+
+    def _tell_addresses(self) -> None:
+        """Push the own addresses, which became others, to everybody."""
+        for peer in self._swarm.peers():
+            connection = self._swarm.best(peer)
+            if connection is not None and identify.PUSH in self._book.entry(peer).protocols:
+                connection.start_soon(self._push, connection)
+
+    async def _push(self, connection: Connection) -> None:
+        stream = connection.open_stream()
+        try:
+            with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
+                await multistream.propose(stream, [identify.PUSH])
+                await self._answer_identify(stream)
+                await stream.at_end()
+        finally:
+            stream.reset()
 
     async def _take_push(self, stream: YamuxStream) -> None:
         with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
@@ -264,6 +288,7 @@ class NetworkHost:
             with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
                 await multistream.propose(stream, [identify.ID])
                 self._learn(connection.peer, identify.decode(await read_prefixed(stream, identify.MAX_SIZE)))
+                self._relays.on_identified(connection, self._book.entry(connection.peer).protocols)
         except (multistream.Unsupported, trio.TooSlowError) as error:
             log.info("peer %s does not identify itself: %s", connection.peer, str(error) or "timed out")
         finally:
@@ -313,7 +338,7 @@ class NetworkHost:
         if busy or where.peer in ("", self.peer) or self._swarm.best(where.peer) or self._nursery is None:
             return
         self._discovering += 1
-        self._nursery.start_soon(self._dial_found, where.peer, address.partition("/p2p/")[0])
+        self._nursery.start_soon(self._dial_found, where.peer, addresses.without_peer(address))
 
     async def _dial_found(self, peer: str, text: str) -> None:
         try:
@@ -329,7 +354,7 @@ class NetworkHost:
         where = addresses.parse(address)
         if not where.peer:
             raise ConfigError(f"address {address!r} does not end in /p2p/<peer id>")
-        self._book.learn(where.peer, address.partition("/p2p/")[0])
+        self._book.learn(where.peer, addresses.without_peer(address))
         return where.peer
 
     async def _connected(self, peer: str) -> Connection:

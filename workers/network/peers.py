@@ -78,9 +78,10 @@ class PeerBook:
     # -- addresses
 
     def learn(self, peer: str, *addresses: str) -> None:
-        """Remember addresses as the freshest of the peer, the best first."""
+        """Remember addresses as the freshest of the peer, the best first. Those through relays come last."""
         entry = self.entry(peer)
-        entry.addresses = list(dict.fromkeys([*addresses, *entry.addresses]))[: limits.MAX_ADDRESSES_PER_PEER]
+        known = dict.fromkeys([*addresses, *entry.addresses])
+        entry.addresses = sorted(known, key=lambda text: "/p2p-circuit" in text)[: limits.MAX_ADDRESSES_PER_PEER]
 
     # -- dialling
 

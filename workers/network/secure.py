@@ -13,7 +13,7 @@ import trio
 
 from node.errors import RemoteProtocolError
 from workers.network import multistream, repairs
-from workers.network.channel import ReadAhead, SocketChannel
+from workers.network.channel import RawChannel, ReadAhead
 
 repairs.prepare()
 
@@ -34,7 +34,7 @@ _MAX_PLAINTEXT: Final = 65_535 - 16
 class _HandshakeConnection(IRawConnection):
     """A socket in the shape that py-libp2p's handshakes want. Reads never take more than was asked for."""
 
-    def __init__(self, channel: SocketChannel, *, initiator: bool) -> None:
+    def __init__(self, channel: RawChannel, *, initiator: bool) -> None:
         self._channel = channel
         self.is_initiator = initiator
 
@@ -97,7 +97,7 @@ class Identity:
 class SecureChannel(ReadAhead):
     """An encrypted channel to ``peer`` (text id). Counts the bytes on the wire."""
 
-    def __init__(self, socket: SocketChannel, peer: str) -> None:
+    def __init__(self, socket: RawChannel, peer: str) -> None:
         super().__init__()
         self.socket = socket
         self.peer = peer
@@ -113,7 +113,7 @@ class SecureChannel(ReadAhead):
 
 
 class _NoiseChannel(SecureChannel):
-    def __init__(self, socket: SocketChannel, peer: str, state: Any) -> None:
+    def __init__(self, socket: RawChannel, peer: str, state: Any) -> None:
         super().__init__(socket, peer)
         self._state = state
         self._sealed = bytearray()
@@ -159,7 +159,7 @@ class _NoiseChannel(SecureChannel):
 
 
 class _TlsChannel(SecureChannel):
-    def __init__(self, socket: SocketChannel, peer: str, session: Any) -> None:
+    def __init__(self, socket: RawChannel, peer: str, session: Any) -> None:
         super().__init__(socket, peer)
         self._session = session
 
@@ -173,7 +173,7 @@ class _TlsChannel(SecureChannel):
         await self._session.write(data)
 
 
-async def secure_outbound(socket: SocketChannel, identity: Identity, peer: str) -> SecureChannel:
+async def secure_outbound(socket: RawChannel, identity: Identity, peer: str) -> SecureChannel:
     """As the dialling side: prove both ends, expecting ``peer``."""
     await multistream.propose(socket, [NOISE])
     connection = _HandshakeConnection(socket, initiator=True)
@@ -182,7 +182,7 @@ async def secure_outbound(socket: SocketChannel, identity: Identity, peer: str) 
     return _NoiseChannel(socket, peer, session.conn.noise_state)
 
 
-async def secure_inbound(socket: SocketChannel, identity: Identity, *, tls: bool) -> SecureChannel:
+async def secure_inbound(socket: RawChannel, identity: Identity, *, tls: bool) -> SecureChannel:
     """As the listening side: prove both ends; the peer is whoever proved its key."""
     protocol = await multistream.answer(socket, (NOISE, TLS) if tls else (NOISE,))
     connection = _HandshakeConnection(socket, initiator=False)

@@ -14,7 +14,7 @@ import trio
 from node.errors import CalimeroError, DeadlineExceeded, RemoteProtocolError, Unreachable
 from workers.network import address as addresses
 from workers.network import limits, multistream
-from workers.network.channel import SocketChannel
+from workers.network.channel import RawChannel, SocketChannel
 from workers.network.connection import Connection, ConnectionOwner
 from workers.network.secure import Identity, SecureChannel, secure_inbound, secure_outbound
 
@@ -26,6 +26,10 @@ __all__ = ["Swarm", "SwarmOwner"]
 log = logging.getLogger(__name__)
 
 YAMUX: Final = "/yamux/1.0.0"
+
+
+Through = Callable[[Connection, str], Awaitable[RawChannel]]
+"""A stream to a peer through the relay at the other end of a connection."""
 
 
 class SwarmOwner(ConnectionOwner, Protocol):
@@ -44,10 +48,11 @@ class SwarmOwner(ConnectionOwner, Protocol):
 class Swarm:
     """Connections by peer. First :meth:`bind`, then :meth:`start`."""
 
-    def __init__(self, identity: Identity, owner: SwarmOwner, *, tls: bool) -> None:
+    def __init__(self, identity: Identity, owner: SwarmOwner, through: Through, *, tls: bool) -> None:
         self.identity = identity
         self.listening: list[str] = []
         self._owner = owner
+        self._through = through
         self._tls = tls
         self._connections: dict[str, list[Connection]] = {}
         self._dials: dict[str, trio.Lock] = {}
@@ -123,11 +128,10 @@ class Swarm:
         raise error
 
     async def _connect_one(self, peer: str, text: str) -> Connection:
-        where = addresses.parse(text)
         try:
             with trio.fail_after(limits.DIAL_TIMEOUT):
-                socket = await trio.open_tcp_stream(where.host, where.port)
-                return await self._upgrade(socket, text, lambda raw: secure_outbound(raw, self.identity, peer))
+                raw = await self._reach(peer, text)
+                return await self._upgrade(raw, text, lambda raw: secure_outbound(raw, self.identity, peer))
         except trio.TooSlowError as error:
             raise DeadlineExceeded(f"peer {peer} at {text} did not answer within {limits.DIAL_TIMEOUT:g} s") from error
         except OSError as error:
@@ -135,15 +139,24 @@ class Swarm:
         except RemoteProtocolError as error:
             raise Unreachable(f"peer {peer} at {text}: {error}") from error
 
+    async def _reach(self, peer: str, text: str) -> RawChannel:
+        """The bytes to an address: a socket, or a stream through its relay."""
+        where = addresses.parse(text)
+        if not where.relay:
+            return SocketChannel(await trio.open_tcp_stream(where.host, where.port))
+        if where.relay == self.identity.peer:
+            raise Unreachable(f"peer {peer} at {text}: the relay is this node itself")
+        relay = await self.connect(where.relay, [addresses.text_of(where.host, where.port)])
+        return await self._through(relay, peer)
+
     async def _upgrade(
         self,
-        socket: trio.SocketStream,
+        raw: RawChannel,
         text: str,
-        secure: Callable[[SocketChannel], Awaitable[SecureChannel]],
+        secure: Callable[[RawChannel], Awaitable[SecureChannel]],
         *,
         outbound: bool = True,
     ) -> Connection:
-        raw = SocketChannel(socket)
         try:
             channel = await secure(raw)
             if outbound:
@@ -162,18 +175,21 @@ class Swarm:
         if self._pending_inbound < limits.MAX_PENDING_INBOUND:
             self._pending_inbound += 1
             try:
-                connection = await self._upgrade_inbound(socket)
+                text = addresses.text_of(*socket.socket.getpeername()[:2])
+                connection = await self.upgrade_inbound(SocketChannel(socket), text)
+            except OSError as error:
+                log.info("inbound connection refused: %s", error)
             finally:
                 self._pending_inbound -= 1
         if connection is not None:
             await connection.closed.wait()
 
-    async def _upgrade_inbound(self, socket: trio.SocketStream) -> Connection | None:
+    async def upgrade_inbound(self, raw: RawChannel, text: str) -> Connection | None:
+        """The connection that a peer wishes on ``raw``; None when it does not come to one."""
         try:
-            text = addresses.text_of(*socket.socket.getpeername()[:2])
             with trio.fail_after(limits.HANDSHAKE_TIMEOUT):
                 return await self._upgrade(
-                    socket, text, lambda raw: secure_inbound(raw, self.identity, tls=self._tls), outbound=False
+                    raw, text, lambda raw: secure_inbound(raw, self.identity, tls=self._tls), outbound=False
                 )
         except (CalimeroError, trio.TooSlowError, OSError) as error:
             log.info("inbound connection refused: %s", error)
@@ -227,10 +243,11 @@ class Swarm:
             loser.close()
         return first
 
-    def _preference(self, connection: Connection) -> tuple[bool, float]:
-        """Both ends keep the connection that the smaller peer id dialled; of several of those the newest."""
+    def _preference(self, connection: Connection) -> tuple[bool, bool, float]:
+        """Both ends keep a direct connection before one through a relay, then the one that the smaller peer id dialled;
+        of several of those the newest."""
         dialler_is_us = self.identity.peer < connection.peer
-        return connection.outbound != dialler_is_us, -connection.opened_at
+        return connection.relayed, connection.outbound != dialler_is_us, -connection.opened_at
 
     def _remove(self, connection: Connection) -> bool:
         others = self._connections.get(connection.peer, [])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.errors import ConfigError
-from workers.network.address import Address, encode, parse, parse_bytes, parse_peer, text_of
+from workers.network.address import Address, encode, is_useful, parse, parse_bytes, parse_peer, text_of, without_peer
 
 PEER = "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5"
 
@@ -18,6 +18,8 @@ PEER = "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5"
         ("/ip4/127.0.0.1/tcp/2428", Address("127.0.0.1", 2428)),
         (f"/ip6/::1/tcp/0/p2p/{PEER}", Address("::1", 0, PEER)),
         ("/dns4/node.example/tcp/65535", Address("node.example", 65535)),
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit", Address("10.0.0.1", 1, "", PEER)),
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit/p2p/{PEER}", Address("10.0.0.1", 1, PEER, PEER)),
     ],
 )
 def test_forms(text: str, expected: Address) -> None:
@@ -29,6 +31,8 @@ def test_forms(text: str, expected: Address) -> None:
     [
         ("", "not of the form"),
         ("127.0.0.1:2428", "not of the form"),
+        ("/ip4/10.0.0.1/tcp/1/p2p-circuit", "p2p-circuit"),
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit/p2p-circuit", "p2p-circuit"),
         ("/ip4/127.0.0.1/udp/2428", "not of the form"),
         ("/ip4/127.0.0.1/tcp/65536", "port between"),
         ("/ip4/127.0.0.1/tcp/x", "port between"),
@@ -53,9 +57,37 @@ def test_text_of_sockets() -> None:
     assert text_of("::1", 5) == "/ip6/::1/tcp/5"
 
 
-@pytest.mark.parametrize("text", ["/ip4/127.0.0.1/tcp/2428", "/ip6/::1/tcp/1", "/dns4/a.b/tcp/2", "/dns/a/tcp/3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/ip4/127.0.0.1/tcp/2428",
+        "/ip6/::1/tcp/1",
+        "/dns4/a.b/tcp/2",
+        "/dns/a/tcp/3",
+        f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit",
+    ],
+)
 def test_binary_round_trip(text: str) -> None:
     assert parse_bytes(encode(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}", "/ip4/10.0.0.1/tcp/1"),
+        ("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1"),
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit/p2p/x", f"/ip4/10.0.0.1/tcp/1/p2p/{PEER}/p2p-circuit"),
+    ],
+)
+def test_without_the_peer(text: str, bare: str) -> None:
+    assert without_peer(text) == bare
+
+
+def test_useful_addresses() -> None:
+    assert not is_useful("/ip4/0.0.0.0/tcp/1", local=True)
+    assert not is_useful("/ip4/127.0.0.1/tcp/1", local=False)
+    assert is_useful("/ip4/127.0.0.1/tcp/1", local=True)
+    assert is_useful("/ip4/10.0.0.1/tcp/1", local=False)
 
 
 def test_binary_vectors() -> None:
