@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from node.codec import borsh
+from node.context.owner.repair import Place
 from node.context.owner.tree import StateNode
 from node.errors import NotFound, RemoteProtocolError
 from node.primitives import EntityId, Hash
@@ -40,7 +41,13 @@ MAX_PLACES: Final = 256
 MAX_LEVEL: Final = 64
 MAX_PARENTS: Final = 1000
 MAX_NODES: Final = 1000
-"""Nodes of one answer in the reference's forms, as there."""
+"""Nodes of one HashComparison answer, as in the reference."""
+
+MAX_LEVEL_NODES: Final = 10_000
+"""Nodes of one LevelWise answer, as in the reference."""
+
+MAX_LEVEL_BYTES: Final = 4 * 1024 * 1024
+"""Values of one LevelWise answer: half a frame."""
 
 
 # -- ours
@@ -81,15 +88,45 @@ async def level(core: Core, context: Followed, link: Link, asked: LevelWiseReque
         raise RemoteProtocolError(f"peer {link.peer} asks for level {asked.level} of too many parents", score=1)
     parents: tuple[EntityId | None, ...] = asked.parent_ids or () if asked.level else (None,)
     found: list[LevelNode] = []
-    for parent in parents:
-        tree = await Ask(GetTreeNodes(context.id, parent, 1))
-        for raw in tree.nodes[1:]:
-            node = tree_node(borsh.decode(StateNode, raw))
-            if node.children or node.leaf_data is not None:
-                found.append(LevelNode(node.id, node.hash, parent, node.leaf_data))
-    del found[MAX_NODES:]
+    for parent in dict.fromkeys(parents):
+        places = await _children(context, parent, MAX_LEVEL_NODES - len(found))
+        found += [node for place in places if (node := _level_node(place, parent)) is not None]
+    found = found[: _fitting(found)]
     more = any(node.leaf_data is None for node in found)
     await _send(core, link, LevelWiseResponse(asked.level, tuple(found), has_more_levels=more))
+
+
+async def _children(context: Followed, parent: EntityId | None, limit: int) -> list[Place]:
+    """The children of an entity, read in pieces: a level may be wider than what the owner answers at once."""
+    if limit <= 0:
+        return []
+    listed = (await Ask(ReadRows(context.id, parent or EntityId(context.id), 0, (0,))))[1]
+    ids = tuple(dict.fromkeys(row.id for row in listed))[:limit]
+    places: list[Place] = []
+    for start in range(0, len(ids), MAX_PLACES):
+        read = (await Ask(ReadPlaces(context.id, ids[start : start + MAX_PLACES])))[1]
+        places += [place for place in read if place is not None]
+    return places
+
+
+def _fitting(nodes: list[LevelNode]) -> int:
+    """How many of the nodes fit an answer, by the bytes of their values."""
+    size = 0
+    for number, node in enumerate(nodes):
+        size += len(node.leaf_data.value) if node.leaf_data is not None else 0
+        if size > MAX_LEVEL_BYTES:
+            return number
+    return len(nodes)
+
+
+def _level_node(place: Place, parent: EntityId | None) -> LevelNode | None:
+    """None for a leaf without an entry, as in the reference."""
+    index = place.node.index
+    if place.children:
+        return LevelNode(index.id, Hash(index.full_hash), parent, None)
+    if place.node.data is None:
+        return None
+    return LevelNode(index.id, Hash(index.full_hash), parent, _leaf(place.node, place.node.data))
 
 
 def tree_node(state: StateNode) -> TreeNode:

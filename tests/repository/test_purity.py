@@ -14,6 +14,9 @@ CLOCKS_AND_DICE = re.compile(
 )
 """Calls that read a clock or a random source. A seeded ``random.Random`` that comes in as an argument is none."""
 
+STOPWATCH = "tests/simulation/__main__.py"
+"""The one module of the simulator that reads a clock: it tells the seeds per CPU hour."""
+
 OUTPUT = "calimero_tui/output/"
 OWN_PIPE = {
     "workers/runtime/engine/inspection.py": "main of a short-lived child whose standard output is its parent's pipe"
@@ -38,6 +41,24 @@ def test_the_core_reads_no_clock_and_rolls_no_dice() -> None:
         if CLOCKS_AND_DICE.fullmatch(name)
     ]
     assert found == []
+
+
+def test_the_simulator_reads_no_clock_and_rolls_no_dice_but_the_seeds() -> None:
+    found = {
+        (module.name, name)
+        for module in modules("tests/simulation")
+        for _, name in calls(module)
+        if CLOCKS_AND_DICE.fullmatch(name) and name != "random.Random"
+    }
+    assert {module for module, _ in found} == {STOPWATCH}
+    bare = [call for module in modules("tests/simulation") for call in _bare_dice(module)]
+    assert bare == [], "a random.Random without a seed is seeded by the system"
+
+
+def _bare_dice(module: Module) -> list[str]:
+    made = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call) and not node.args)
+    dice = {"random.Random", "Random", "random.SystemRandom"}
+    return [f"{module.name}:{call.lineno}" for call in made if dotted(call.func) in dice]
 
 
 def test_the_pattern_knows_a_clock_when_it_sees_one() -> None:
