@@ -28,6 +28,8 @@ __all__ = [
     "change_config",
     "default_home",
     "exec_node",
+    "export_merod",
+    "import_merod",
     "init_node",
     "inspect_module",
     "node_directory",
@@ -340,3 +342,24 @@ def restore_registry(path: Path, source: Path) -> dict[str, Any]:
         raise NodeRunning(f"{path} is served by process {holder.pid}; stop the node before its registry is replaced")
     rows, kept = replace(source, path / FOLDER)
     return {"rows": rows, "kept": None if kept is None else str(kept)}
+
+
+def import_merod(path: Path, source: Path) -> dict[str, Any]:
+    """Take over the home of a stopped merod 0.10.0 into a node that was never started.
+
+    Answers ``{contexts, rows, blobs, checkpoints}``. Raises ``ConfigError``, ``NodeRunning``, ``StoreUnusable``.
+    """
+    from workers.migration import import_node
+
+    found = import_node(path, source)
+    return {"contexts": found.contexts, "rows": found.rows, "blobs": found.blobs, "checkpoints": found.checkpoints}
+
+
+def export_merod(path: Path, target: Path) -> dict[str, Any]:
+    """Write a stopped node's rows and blobs as merod has them, in ``data`` and ``blobs`` of ``target``.
+
+    Answers ``{path, rows}``. Raises ``ConfigError``, ``NodeRunning``, ``StoreUnusable``.
+    """
+    from workers.migration import export_node
+
+    return {"path": str(target), "rows": export_node(path, target)}

@@ -1,6 +1,7 @@
-"""``calimero node init | start | status | stop | config``: the life of a node on this machine, with merod's options.
+"""``calimero node init | start | status | stop | config | import | export``: the life of a node on this machine.
 
-The words and what they print; what they do is in ``calimero_tui.launch``.
+With merod's options where merod has the word. Here is what they are called and print; what they do is in
+``calimero_tui.launch``.
 """
 
 from __future__ import annotations
@@ -237,6 +238,35 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
+# -- import, export
+
+
+def _import_options(command: Command) -> None:
+    command.add_argument(
+        "source", type=Path, metavar="MEROD", help="folder of a stopped merod node, with its config.toml"
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    from calimero_tui import launch
+
+    show.result(launch.import_merod(_path(options), options.source), as_json=options.json)
+    return 0
+
+
+def _export_options(command: Command) -> None:
+    command.add_argument(
+        "target", type=Path, metavar="FOLDER", help="where `data` and `blobs` are made, as merod has them"
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    from calimero_tui import launch
+
+    show.result(launch.export_merod(_path(options), options.target), as_json=options.json)
+    return 0
+
+
 Word = tuple[str, str, Callable[[Command], None], Callable[[argparse.Namespace], int]]
 WORDS: Final[tuple[Word, ...]] = (
     ("init", "Make a node with a new key", _init_options, _init),
@@ -244,6 +274,8 @@ WORDS: Final[tuple[Word, ...]] = (
     ("status", "Say whether a node runs, and where", _no_options, _status),
     ("stop", "Stop a node in order and wait for it", _no_options, _stop),
     ("config", "Show or change settings", _config_options, _config),
+    ("import", "Take over the contexts of a stopped merod 0.10.0", _import_options, _import),
+    ("export", "Write the data of a stopped node as merod 0.10.0 has it", _export_options, _export),
 )
 EXAMPLES: Final = {
     "init": "calimero node init --node alice --server-port 2600 --swarm-port 2500",
@@ -251,6 +283,8 @@ EXAMPLES: Final = {
     "status": "calimero node status --node alice --json",
     "stop": "calimero node stop --node alice",
     "config": "calimero node config --node alice sync.interval_ms=2000",
+    "import": "calimero node import --node alice ~/.calimero/node1",
+    "export": "calimero node export --node alice ./for-merod",
 }
 
 SURFACE = Surface("node", "Make, run and stop a node on this machine", "calimero node init", options, run)

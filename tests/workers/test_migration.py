@@ -1,0 +1,97 @@
+"""Homes of merod taken over and written: whole or not at all, and never from or into a node that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calimero_tui import launch
+from calimero_tui.cli import main
+from node.errors import ConfigError, StoreUnusable
+from node.store.columns import Column
+from node.store.foreign import ForeignReader
+from tests.node.context.owner.conftest import alice
+from tests.node.context.owner.test_import_home import merod_home
+from tests.node.context.owner.world import Node, made
+from workers import migration
+from workers.supervisor.lock import NodeLock, NodeRunning
+
+__all__ = ["alice"]
+
+
+@pytest.fixture
+def theirs(alice: Node, tmp_path: Path) -> Path:
+    """A merod home with one context, whose folders have names of their own."""
+    made(alice.call("set", {"a": "1"}))
+    home = tmp_path / "theirs" / "node1"
+    merod_home(alice, home)
+    (home / "data").rename(home / "rows")
+    (home / "config.toml").write_text('[datastore]\npath = "rows"\n')
+    return home
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    path = tmp_path / "ours" / "default"
+    launch.init_node(path, {"boot_network": "none", "mdns": False})
+    return path
+
+
+def test_a_home_comes_in_and_goes_out(
+    theirs: Path, ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--home", str(ours.parent), "--json"]
+    assert main(["node", "import", str(theirs), *where]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["contexts"], report["blobs"], report["checkpoints"]) == (1, 2, 0)
+    assert sorted(file.name for file in (ours / "data").iterdir()) == [f"shard-{number}" for number in range(8)]
+    assert main(["node", "export", str(tmp_path / "out"), *where]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == report["rows"]
+    before, after = ForeignReader(theirs / "rows"), ForeignReader(tmp_path / "out" / "data")
+    for column in Column:
+        assert list(after.scan(column)) == list(before.scan(column))
+    assert len(list((tmp_path / "out" / "blobs").iterdir())) == 2
+    before.close()
+    after.close()
+
+
+def test_a_node_with_data_takes_nothing_over(theirs: Path, ours: Path) -> None:
+    launch.import_merod(ours, theirs)
+    with pytest.raises(StoreUnusable, match=r"holds data already: make a new node with `calimero node init`"):
+        launch.import_merod(ours, theirs)
+
+
+def test_what_is_no_home_is_named_with_what_to_do(theirs: Path, ours: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name one of the nodes in it: node1"):
+        launch.import_merod(ours, theirs.parent)
+    with pytest.raises(ConfigError, match="name the folder of one merod node"):
+        launch.import_merod(ours, tmp_path / "none")
+    (theirs / "config.toml").write_text("[")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        launch.import_merod(ours, theirs)
+    (theirs / "config.toml").write_text("datastore = 1")
+    with pytest.raises(StoreUnusable):
+        launch.import_merod(ours, theirs)
+
+
+def test_an_import_that_fails_leaves_nothing(theirs: Path, ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "RocksStore", _full)
+        with pytest.raises(OSError, match="no space"):
+            launch.import_merod(ours, theirs)
+    assert [file.name for file in ours.iterdir() if file.name.startswith("data") and any(file.iterdir())] == []
+    assert launch.import_merod(ours, theirs)["contexts"] == 1
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError("no space left on device")
+
+
+def test_a_running_node_is_left_alone(theirs: Path, ours: Path, tmp_path: Path) -> None:
+    with NodeLock(ours).acquire():
+        with pytest.raises(NodeRunning, match="stop it with `calimero node stop`"):
+            launch.import_merod(ours, theirs)
+        with pytest.raises(NodeRunning):
+            launch.export_merod(ours, tmp_path / "out")
