@@ -72,6 +72,7 @@ class Scope:
     ORIGIN: Final = b"delta-origin\0\0\0\0"
     KEPT_KEYS: Final = b"kept-keys\0\0\0\0\0\0\0"
     OUTBOX: Final = b"event-outbox\0\0\0\0"
+    GOVERNANCE: Final = b"governance owed\0"
 
 
 def in_context(context_id: ContextId, rest: bytes) -> bytes:

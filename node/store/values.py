@@ -133,6 +133,34 @@ class OutboxEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OwedMutation:
+    """A change of members or contexts that a guest queued."""
+
+    kind: str
+    target: bytes
+    params: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedProposal:
+    """A proposal that a guest queued, or an approval of one."""
+
+    id: Hash
+    actions: bytes
+    approval: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwedGovernance:
+    """Column Generic, ours: what a durable call asked of the registry, until it is carried out."""
+
+    context_id: ContextId
+    executor: PublicKey
+    mutations: tuple[OwedMutation, ...]
+    proposals: tuple[OwedProposal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeptIdentity:
     """Column Generic, ours: an own identity that a member list left out; used again if the list names it again."""
 

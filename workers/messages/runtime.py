@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from workers.messages.base import Done, Message, Note, Record, Request
 from workers.messages.records import (
@@ -102,6 +104,7 @@ __all__ = [
     "GetRow",
     "GetTreeNodes",
     "GetUnknown",
+    "GovernanceDone",
     "GovernanceQueued",
     "IdentityAnswer",
     "IdentityList",
@@ -148,11 +151,14 @@ __all__ = [
     "StateChanged",
     "StatePage",
     "StoreSenderKey",
+    "TellGovernance",
     "TreeNodes",
     "UnknownDeltas",
     "UpdateContext",
     "UpgradeContext",
 ]
+
+ZERO_HASH: Final = Hash.zero()
 
 
 # -- execution
@@ -453,12 +459,25 @@ class ProposalRecord(Record, frozen=True):
 
 
 class GovernanceQueued(Note, frozen=True):
-    """To sync: a call that is durable asks for this at the registry, in the name of ``executor``."""
+    """To sync: a call that is durable asks for this at the registry, in the name of ``executor``. With a ticket it is
+    told again until :class:`GovernanceDone`."""
 
     context_id: ContextId
     executor: PublicKey
     mutations: list[MutationRecord] = []
     proposals: list[ProposalRecord] = []
+    ticket: Hash = ZERO_HASH
+
+
+class TellGovernance(Request[Done], frozen=True):
+    """Tell sync again about everything that calls asked of the registry and nobody reported as done."""
+
+
+class GovernanceDone(Request[Done], frozen=True):
+    """What the note with this ticket asked for was carried out or refused for good."""
+
+    context_id: ContextId
+    ticket: Hash
 
 
 class BlobAnnounced(Note, frozen=True):

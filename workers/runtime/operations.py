@@ -402,6 +402,18 @@ def remove_application(worker: RuntimeWorker, op: m.RemoveApplication) -> Done:
     return DONE
 
 
+@serves(m.TellGovernance)
+def tell_governance(worker: RuntimeWorker, op: m.TellGovernance) -> Done:
+    worker.tell_governance()
+    return DONE
+
+
+@serves(m.GovernanceDone)
+def governance_done(worker: RuntimeWorker, op: m.GovernanceDone) -> Done:
+    worker.governance_done(op.context_id, op.ticket)
+    return DONE
+
+
 @serves(m.PutBlobs)
 def put_blobs(worker: RuntimeWorker, op: m.PutBlobs) -> Done:
     """The bytecode that a waiting delta needs may be among them."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
 
+from node.context.owner import governance as governance_rows
 from node.context.owner.apply import RELEASE_SLICE
 from node.context.owner.execute import Executed
 from node.context.owner.host import Host
@@ -25,14 +26,14 @@ from node.events import Notice, StateMutation, event_to_json
 from node.primitives import ApplicationId, BlobId, ContextId, Hash, PublicKey
 from node.runtime.call import Guest, Services, XCall
 from node.storage.hlc import HybridClock, clock_id
-from node.store.base import Store
+from node.store.base import Batch, Store
 from node.store.shards import Shards
 from workers.messages.base import Message, Note, Request
 from workers.messages.runtime import BlobMade, DeltaCommitted, Noticed, StateChanged
 from workers.runtime.applications import Applications
 from workers.runtime.contexts import Contexts
 from workers.runtime.convert import delta_record
-from workers.runtime.effects import governance
+from workers.runtime.effects import governance, owed_note
 from workers.runtime.node_rows import NodeRows
 from workers.runtime.services import NodeServices
 
@@ -224,6 +225,17 @@ class RuntimeWorker:
             self.ports.tell("sync", note)
         self._queue(result.xcalls, depth)
         self.look_after(owner)
+
+    def tell_governance(self) -> None:
+        """Tell sync again what calls asked of the registry and nobody reported as done."""
+        for store in self._shards:
+            for ticket, owed in governance_rows.owed(store):
+                self.ports.tell("sync", owed_note(ticket, owed))
+
+    def governance_done(self, context_id: ContextId, ticket: Hash) -> None:
+        batch = Batch()
+        governance_rows.done(batch, ticket)
+        self.store(context_id).commit(batch)
 
     def _queue(self, xcalls: list[XCall], depth: int) -> None:
         for number, call in enumerate(xcalls):

@@ -92,7 +92,7 @@ class SyncWorker:
         """Serve until the node stops."""
         rng = random.Random(os.urandom(32))  # noqa: S311 - spreads load; keys and nonces come from os.urandom
         manager = SyncManager(rng, os.urandom, _crashed, settings)
-        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_stream, self._known_peers)
+        self.shell = Shell(manager, self._carried(carrier), self._tell, self._to_network, self._known_peers)
         watch = asyncio.create_task(self._watch_network())
         start = asyncio.create_task(self._follow_all())
         self._worker.ready({})
@@ -197,9 +197,11 @@ class SyncWorker:
 
     # -- network
 
-    def _to_stream(self, effect: e.Credit | e.CloseStream) -> None:
+    def _to_network(self, effect: e.Credit | e.CloseStream | e.Blame) -> None:
         if isinstance(effect, e.Credit):
             self.peers.note(NETWORK, n.StreamCredit(effect.stream, effect.frames))
+        elif isinstance(effect, e.Blame):
+            self.peers.note(NETWORK, n.Blame(effect.peer, effect.reason, effect.cost, effect.detail))
         else:
             self._streams.discard(effect.stream)
             self.peers.note(NETWORK, n.CloseStream(effect.stream, effect.reset))
@@ -298,7 +300,7 @@ async def serve(worker: Worker) -> None:
     local = Local(shell.owners, os.urandom)
     lifecycle = Lifecycle(local, shell, relayer, registry_names(config), os.urandom)
     membership = Membership(local, shell, relayer, os.urandom)
-    queued = QueuedGovernance(local, lifecycle, membership, shell.governance_failed)
+    queued = QueuedGovernance(local, lifecycle, membership, shell.governance_failed, shell.owners.tell_governance)
     folder, quota = worker.start.blob_dir, config.store.blob_quota
     blobs = BlobKeeper(shell.owners, shell, folder, quota, time.time)
     applications = Applications(shell.owners, folder, shell.owners.inform, blobs)

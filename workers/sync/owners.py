@@ -18,6 +18,7 @@ from workers.messages.runtime import (
     PutBlobs,
     RemoveApplication,
     RemoveBlobs,
+    TellGovernance,
 )
 
 R = TypeVar("R")
@@ -49,6 +50,11 @@ class Owners:
         """Tell every runtime worker, the owner of the node-wide rows first."""
         for name in self._peers.owners.all():
             await self._peers.request(name, operation, timeout=TIMEOUT)
+
+    async def tell_governance(self) -> None:
+        """Have every runtime worker tell again what calls asked of the registry."""
+        for name in self._peers.owners.all():
+            await self._peers.request(name, TellGovernance(), timeout=TIMEOUT)
 
     async def spread_blobs(self, complete: Callable[[BlobRecord], bool]) -> int:
         """Give every runtime worker the rows of complete blobs that not all have: those that guests made while nobody

@@ -1,13 +1,15 @@
 """What guests asked of the registry: members, contexts, proposals and approvals, carried out after their call.
 
 The call is durable and answered by then, so an error here is told to the observers and ends nothing else. Requests are
-carried out one after the other, in the order of the calls.
+carried out one after the other, in the order of the calls. Each has a row at its owner until it is carried out or
+refused, so that none is lost when a worker is: what was under way then is carried out once more.
 Source of the order: core 0.10.0: crates/context/src/handlers/execute.rs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -25,7 +27,10 @@ from workers.sync.membership import Membership
 log = logging.getLogger(__name__)
 
 MAX_QUEUED: Final = 1024
-"""Notes that wait; a guest that asks in every call while the registry is down must not fill the memory."""
+"""Notes that wait; the rows of further ones are read again when these are done."""
+
+RETRY: Final = 0.5
+"""Seconds until owners that were starting are asked again."""
 
 PARENTS: Final = b"context parents\0"
 """Scope of the rows that say which context made a context."""
@@ -37,11 +42,22 @@ Failed = Callable[[ContextId, str, str], None]
 class QueuedGovernance:
     """Carries out notes of the runtime workers; :meth:`run` for as long as the worker lives."""
 
-    def __init__(self, local: Local, lifecycle: Lifecycle, membership: Membership, failed: Failed) -> None:
+    def __init__(
+        self,
+        local: Local,
+        lifecycle: Lifecycle,
+        membership: Membership,
+        failed: Failed,
+        remind: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``remind`` has every owner tell again what is not done."""
         self._local = local
         self._lifecycle = lifecycle
         self._membership = membership
         self._failed = failed
+        self._remind = remind
+        self._taken: set[Hash] = set()
+        self._behind = True
         self._queue: asyncio.Queue[GovernanceQueued] = asyncio.Queue(MAX_QUEUED)
         self._kinds: dict[str, Callable[[GovernanceQueued, MutationRecord], Awaitable[object]]] = {
             "context_add_member": self._add_member,
@@ -51,11 +67,16 @@ class QueuedGovernance:
         }
 
     def take(self, note: GovernanceQueued) -> None:
-        """Queue a note. One that finds the queue full is told as failed."""
+        """Queue a note, once. One that finds the queue full is told again later."""
+        if note.ticket in self._taken:
+            return
         try:
             self._queue.put_nowait(note)
         except asyncio.QueueFull:
-            self._failed(note.context_id, "governance", f"more than {MAX_QUEUED} requests of guests are waiting")
+            self._behind = True
+            return
+        if note.ticket != runtime.ZERO_HASH:
+            self._taken.add(note.ticket)
 
     async def drained(self) -> None:
         """Wait until everything that was taken is carried out."""
@@ -63,11 +84,32 @@ class QueuedGovernance:
 
     async def run(self) -> None:
         while True:
+            if self._behind and self._queue.empty():
+                await self._catch_up()
             note = await self._queue.get()
             try:
                 await self._carry_out(note)
+                await self._done(note)
             finally:
                 self._queue.task_done()
+
+    async def _catch_up(self) -> None:
+        self._behind = False
+        try:
+            await self._remind()
+        except CalimeroError as error:
+            log.warning("what guests asked of the registry earlier is not known yet: %s", error)
+            self._behind = True
+            await asyncio.sleep(RETRY)
+
+    async def _done(self, note: GovernanceQueued) -> None:
+        if note.ticket == runtime.ZERO_HASH:
+            return
+        try:
+            await self._local.surely(runtime.GovernanceDone(note.context_id, note.ticket))
+        except CalimeroError as error:
+            log.warning("a request of context %s is done and will be made again: %s", note.context_id, error)
+        self._taken.discard(note.ticket)
 
     async def _carry_out(self, note: GovernanceQueued) -> None:
         for proposal in note.proposals:
@@ -104,7 +146,8 @@ class QueuedGovernance:
     async def _create(self, note: GovernanceQueued, mutation: MutationRecord) -> None:
         """The alias of the new context is an identity alias in the scope of the calling one, as in the reference."""
         protocol, args = mutation.params["protocol"].decode(), mutation.params["init_args"]
-        created = await self._lifecycle.create(sync.CreateContext(protocol, ApplicationId(mutation.target), args))
+        seed = _seed(note, mutation)
+        created = await self._lifecycle.create(sync.CreateContext(protocol, ApplicationId(mutation.target), args, seed))
         await self._local.surely(runtime.PutRow(PARENTS, created.context_id, bytes(note.context_id)))
         alias = mutation.params.get("alias", b"").decode()
         if alias:
@@ -118,6 +161,13 @@ class QueuedGovernance:
             raise ContextError(f"context {target} was not made by context {note.context_id}, which wants it deleted")
         await self._lifecycle.leave(sync.LeaveContext(target))
         await self._local.surely(runtime.PutRow(PARENTS, target, None))
+
+
+def _seed(note: GovernanceQueued, mutation: MutationRecord) -> bytes | None:
+    """The same for the same request, so that one which is made again makes no second context."""
+    if note.ticket == runtime.ZERO_HASH:
+        return None
+    return hashlib.sha256(note.ticket + note.mutations.index(mutation).to_bytes(4, "little")).digest()
 
 
 def notice(context_id: ContextId, kind: str, reason: str, now_ns: int) -> runtime.Noticed:

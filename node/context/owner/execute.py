@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from node.context.owner import governance
 from node.context.owner.content import latest_time, new_delta, sign_own
 from node.context.owner.host import Runnable
 from node.context.owner.state import ContextState
@@ -41,6 +42,8 @@ class Executed:
     xcalls: list[XCall] = field(default_factory=list)
     mutations: list[ContextMutation] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
+    ticket: Hash = field(default_factory=Hash.zero)
+    """Of the row that holds ``mutations`` and ``proposals`` until they are carried out; zero when there are none."""
 
 
 class Executor:
@@ -66,6 +69,10 @@ class Executor:
         if outcome.error is not None:
             state.counts["call failed"] += 1
             raise outcome.error
+        ticket = Hash.zero()
+        if outcome.mutations or outcome.proposals:
+            extra, ticket = extra or Batch(), Hash(state.host.random_bytes(32))
+            governance.stage(extra, state.context_id, executor, outcome, ticket)
         delta = self._commit(outcome, executor, extra, depth)
         self._tell(outcome)
         return Executed(
@@ -78,6 +85,7 @@ class Executor:
             outcome.xcalls,
             outcome.mutations,
             outcome.proposals,
+            ticket,
         )
 
     def _commit(self, outcome: Outcome, executor: PublicKey, extra: Batch | None, depth: int) -> CausalDelta | None:

@@ -9,7 +9,7 @@ import pytest
 from node.context.owner.execute import Executed
 from node.errors import BundleError, StorageError
 from node.primitives import ContextId, Hash
-from node.runtime.call import ContextMutation, Proposal, XCall
+from node.runtime.call import ContextMutation, Guest, GuestCall, Outcome, Proposal, XCall
 from node.store.base import Batch
 from node.store.columns import Column, in_context
 from tests.workers.runtime.nodes import CONFIG, CONTEXT, Peer
@@ -171,3 +171,35 @@ def test_retries_become_rare_where_nothing_comes_of_them(alice: Peer, bob: Peer)
     bob.ask(m.PutApplication(record))
     assert owner.pending() == []
     bob.worker.retry()
+
+
+def test_what_a_call_asks_of_the_registry_is_told_until_it_is_done(alice: Peer) -> None:
+    mutation = ContextMutation("context_add_member", b"\1" * 32, {"x": b"y"})
+    alice.guest = Asking(alice.guest, mutation)
+    alice.start()
+    for method, args in (("len", {}), ("set", {"key": "a", "value": "1"})):
+        alice.notes.clear()
+        alice.call(method, **args)
+        (note,) = [note for _, note in alice.notes if isinstance(note, m.GovernanceQueued)]
+        assert note.mutations == [m.MutationRecord(mutation.kind, mutation.target, mutation.params)]
+        alice.start()
+        alice.notes.clear()
+        alice.ask(m.TellGovernance())
+        assert alice.notes == [("sync", note)]
+        alice.ask(m.GovernanceDone(CONTEXT, note.ticket))
+        alice.notes.clear()
+        alice.ask(m.TellGovernance())
+        assert alice.notes == []
+
+
+class Asking:
+    """A guest whose calls ask for a change of members besides."""
+
+    def __init__(self, guest: Guest, mutation: ContextMutation) -> None:
+        self.guest = guest
+        self.mutation = mutation
+
+    def run(self, call: GuestCall) -> Outcome:
+        outcome = self.guest.run(call)
+        outcome.mutations.append(self.mutation)
+        return outcome

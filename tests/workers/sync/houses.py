@@ -83,11 +83,18 @@ class House:
         local = Local(self, os.urandom)
         self.lifecycle = Lifecycle(local, self, relayer, RegistryNames({"near": TARGET}), os.urandom)
         self.membership = Membership(local, self, relayer, os.urandom)
-        self.queued = QueuedGovernance(local, self.lifecycle, self.membership, self._failed)
+        self.queued = QueuedGovernance(local, self.lifecycle, self.membership, self._failed, self._remind)
         self._handlers: dict[type, Callable[..., Awaitable[Any]]] = {
             **self.lifecycle.handlers(),
             **self.membership.handlers(),
         }
+
+    async def _remind(self) -> None:
+        await self.ask(r.TellGovernance())
+        for peer, note in self.peer.notes:
+            if peer == "sync" and isinstance(note, r.GovernanceQueued):
+                self.queued.take(note)
+        self.peer.notes.clear()
 
     def _failed(self, _: ContextId, kind: str, reason: str) -> None:
         self.failures.append((kind, reason))

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from node.context.actions import ACTIONS, SetContextValue, SetNumApprovals
+from node.context.owner import governance
 from node.errors import ContextError, NotAMember, RegistryError
-from node.primitives import ContextId, Hash, PublicKey
-from node.runtime.call import Guest
+from node.primitives import ContextId, Hash
+from node.runtime.call import ContextMutation, Guest, Outcome
+from node.store.base import Batch
 from tests.workers.sync.houses import House, Town
 from tests.workers.sync.test_lifecycle import Body, play
 from workers.messages import runtime as r
@@ -194,13 +196,63 @@ def test_a_guest_makes_contexts_and_ends_only_its_own(guest: Guest, tmp_path: Pa
     alone(body, guest, tmp_path)
 
 
-def test_what_does_not_fit_into_the_queue_is_told(guest: Guest, tmp_path: Path) -> None:
+def _owe(house: House, made: s.ContextCreated, ticket: Hash, mutation: ContextMutation) -> None:
+    """As a call leaves it that nobody heard of."""
+    batch = Batch()
+    governance.stage(batch, made.context_id, made.member, Outcome(mutations=[mutation]), ticket)
+    house.peer.worker.store(made.context_id).commit(batch)
+
+
+async def _owed(house: House) -> int:
+    house.peer.notes.clear()
+    await house.ask(r.TellGovernance())
+    return len(house.peer.notes)
+
+
+async def _all_done(house: House) -> None:
+    running = asyncio.create_task(house.queued.run())
+    while await _owed(house):  # noqa: ASYNC110 - what it waits for happens in the other task
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_what_was_asked_while_nobody_listened_is_carried_out_once(guest: Guest, tmp_path: Path) -> None:
+    async def body(alice: House, bob: House, _: Town) -> None:
+        made = await alice.create()
+        person = bob.identity()
+        _owe(alice, made, Hash(b"\x05" * 32), ContextMutation("context_add_member", person))
+        await _all_done(alice)
+        assert await _members(alice, made.context_id) == [str(made.member), str(person)]
+        assert (alice.failures, await _owed(alice)) == ([], 0)
+
+    alone(body, guest, tmp_path)
+
+
+def test_a_context_that_is_asked_for_again_is_made_once(guest: Guest, tmp_path: Path) -> None:
     async def body(alice: House, _: House, __: Town) -> None:
-        note = r.GovernanceQueued(ContextId(b"\x01" * 32), PublicKey(b"\x02" * 32))
-        for _ in range(queued.MAX_QUEUED):
-            alice.queued.take(note)
-        assert alice.failures == []
-        alice.queued.take(note)
-        assert "1024 requests" in alice.failures[0][1]
+        made = await alice.create()
+        params = {"protocol": b"near", "init_args": b"{}"}
+        ticket, mutation = Hash(b"\x05" * 32), _mutation("context_create", alice.application(), **params)
+        for _ in range(2):
+            await _settle(alice, r.GovernanceQueued(made.context_id, made.member, [mutation], ticket=ticket))
+        assert len(alice.contexts()) == 2
+        assert "already existing context" in alice.failures[0][1]
+
+    alone(body, guest, tmp_path)
+
+
+def test_what_does_not_fit_into_the_queue_comes_later(
+    guest: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued, "MAX_QUEUED", 1)
+
+    async def body(alice: House, bob: House, _: Town) -> None:
+        made = await alice.create()
+        people = [bob.identity() for _ in range(3)]
+        for number, person in enumerate(people, 1):
+            _owe(alice, made, Hash(bytes([number]) * 32), ContextMutation("context_add_member", person))
+        await _all_done(alice)
+        assert sorted(await _members(alice, made.context_id)) == sorted(map(str, [made.member, *people]))
 
     alone(body, guest, tmp_path)
