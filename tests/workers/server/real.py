@@ -16,15 +16,22 @@ WASM = Path(__file__).parents[2] / "apps" / "wasm"
 
 
 @contextmanager
-def node(home: Path) -> Iterator[httpx.Client]:
-    """A client of a coordinator node that runs until the end."""
-    registry = _free_port()
-    choices = {
+def node(home: Path, relayer: str | None = None, settings: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
+    """A client of a node that runs until the end: a coordinator, or one that uses the registry at ``relayer``.
+
+    ``settings`` are ``KEY=VALUE`` of its configuration.
+    """
+    choices: dict[str, Any] = {
         "swarm_hosts": ("127.0.0.1",), "swarm_port": 0, "server_hosts": ("127.0.0.1",), "server_port": 0,
-        "boot_network": "none", "mdns": False, "registry_listen": f"/ip4/127.0.0.1/tcp/{registry}",
-        "relayer_url": f"http://127.0.0.1:{registry}",
+        "boot_network": "none", "mdns": False,
     }  # fmt: skip
+    if relayer is None:
+        choices["registry_listen"] = f"/ip4/127.0.0.1/tcp/{_free_port()}"
+    else:
+        choices["relayer_url"] = relayer
     launch.init_node(home, choices)
+    if settings:
+        launch.change_config(home, settings)
     launch.start_detached(home, {})
     try:
         (url,) = launch.node_status(home)["api"]
@@ -32,6 +39,19 @@ def node(home: Path) -> Iterator[httpx.Client]:
             yield client
     finally:
         launch.stop_node(home)
+
+
+@contextmanager
+def pair(folder: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """A coordinator and a second node that is connected to it."""
+    with node(folder / "first") as first:
+        (relayer,) = launch.node_status(folder / "first")["registry"]
+        with node(folder / "second", relayer) as second:
+            address = launch.node_status(folder / "first")["swarm"][0]
+            peer = first.get("/calimero/v1/peers").json()["data"]["peer"]
+            answer = second.post("/calimero/v1/peers", json={"address": f"{address}/p2p/{peer}"})
+            assert answer.status_code == 200, answer.text
+            yield first, second
 
 
 def _free_port() -> int:
@@ -51,6 +71,15 @@ class Context:
         body = {"protocol": "near", "applicationId": self.application, "initializationParams": list(b"{}")}
         joined = client.post("/admin-api/contexts", json=body).json()["data"]
         self.id, self.member = joined["contextId"], joined["memberPublicKey"]
+
+    def invite(self, other: httpx.Client) -> str:
+        """Have another node join; its member there."""
+        invitee = other.post("/admin-api/identity/context").json()["data"]["publicKey"]
+        body = {"contextId": self.id, "inviterId": self.member, "inviteeId": invitee}
+        payload = self.client.post("/admin-api/contexts/invite", json=body).json()["data"]
+        joined = other.post("/admin-api/contexts/join", json={"invitationPayload": payload})
+        assert joined.status_code == 200, joined.text
+        return str(joined.json()["data"]["memberPublicKey"])
 
     def call(self, method: str, args: Any, **more: Any) -> dict[str, Any]:
         """The ``result`` or ``error`` object."""
