@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +24,12 @@ from workers.messages.records import BlobRecord
 
 CHUNK_SIZE: Final = 1 << 20
 """Bytes of a chunk; the last one of a blob may be shorter."""
+
+WRITERS: Final = 4
+"""Chunks of one blob that are synced at once: the disk takes them in about the time of one."""
+
+AHEAD: Final = 2 * WRITERS
+"""Chunks that wait for the disk while more arrive, in MiB of memory."""
 
 EMPTY: Final = BlobId(hashlib.sha256(b"").digest())
 """Id of the blob without content."""
@@ -43,7 +52,10 @@ class StoredBlob:
 
 @dataclass(slots=True)
 class BlobWriter:
-    """Collects the bytes of a new blob. ``limit`` is the largest size in bytes that is accepted."""
+    """Collects the bytes of a new blob. ``limit`` is the largest size in bytes that is accepted.
+
+    Whole chunks are written by threads; what the disk refuses is raised by a later :meth:`write` or by :meth:`finish`.
+    """
 
     folder: Path
     limit: int
@@ -53,6 +65,9 @@ class BlobWriter:
     _size: int = 0
     _made: list[Path] = field(default_factory=list)
     _content: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _pool: ThreadPoolExecutor | None = None
+    _writing: deque[Future[None]] = field(default_factory=deque)
+    _begun: set[BlobId] = field(default_factory=set)
 
     def write(self, data: bytes) -> int:
         """Take bytes; whole chunks go to disk at once. Raises what ``refuse`` makes beyond the limit."""
@@ -75,6 +90,7 @@ class BlobWriter:
         if self._buffer:
             self._store(bytes(self._buffer))
             self._buffer.clear()
+        self._wait()
         links = [chunk.id for chunk in self._chunks]
         blob_id = BlobId(hashlib.sha256(b"".join(links)).digest())
         whole = BlobRecord(blob_id, self._size, Hash(self._content.digest()), links)
@@ -85,6 +101,8 @@ class BlobWriter:
 
     def abort(self) -> None:
         """Remove the chunk files that this writer made; those that were there before stay."""
+        with suppress(StorageError):
+            self._wait()
         for file in self._made:
             file.unlink(missing_ok=True)
         self._made.clear()
@@ -93,10 +111,33 @@ class BlobWriter:
     def _store(self, chunk: bytes) -> None:
         digest = hashlib.sha256(chunk).digest()
         chunk_id = BlobId(digest)
-        file = chunk_file(self.folder, chunk_id)
+        self._chunks.append(BlobRecord(chunk_id, len(chunk), Hash(digest)))
+        if chunk_id in self._begun:
+            return
+        self._begun.add(chunk_id)
+        if len(chunk) < CHUNK_SIZE:
+            self._put(chunk_file(self.folder, chunk_id), chunk)
+        else:
+            self._put_soon(chunk_file(self.folder, chunk_id), chunk)
+
+    def _put(self, file: Path, chunk: bytes) -> None:
         if write_chunk(file, chunk):
             self._made.append(file)
-        self._chunks.append(BlobRecord(chunk_id, len(chunk), Hash(digest)))
+
+    def _put_soon(self, file: Path, chunk: bytes) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(WRITERS, "blob")
+        while len(self._writing) >= AHEAD:
+            self._writing.popleft().result()
+        self._writing.append(self._pool.submit(self._put, file, chunk))
+
+    def _wait(self) -> None:
+        """Until every chunk is on the disk or refused by it. Raises :class:`StorageError`."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        while self._writing:
+            self._writing.popleft().result()
 
 
 class BlobReader:
@@ -172,7 +213,7 @@ def write_chunk(file: Path, content: bytes) -> bool:
     """
     if _touched(file):
         return False
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         _write_synced(aside, content)
         aside.replace(file)

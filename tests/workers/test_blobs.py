@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from node.errors import ContextError, NotFound, StorageError
 from workers.blobs import (
+    AHEAD,
     CHUNK_SIZE,
     EMPTY,
     BlobReader,
@@ -99,12 +101,42 @@ def test_a_full_disk_loses_nothing_that_was_there(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fsync", full)
     writer = BlobWriter(tmp_path, LIMIT)
+    writer.write(b"x" * CHUNK_SIZE)
     with pytest.raises(StorageError, match="was not written: No space left on device"):
-        writer.write(b"x" * CHUNK_SIZE)
+        writer.finish()
     writer.abort()
     monkeypatch.setattr(os, "fsync", real)
     assert [file.name for file in tmp_path.iterdir()] == [str(kept.blob.links[0])]
     assert read_all(tmp_path, kept.blob) == b"kept"
+
+
+def test_a_full_disk_ends_a_long_upload_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    writer = BlobWriter(tmp_path, 1 << 30)
+    with pytest.raises(StorageError, match="was not written: No space left on device"):
+        for number in range(AHEAD + 1):
+            writer.write(bytes([number]) * CHUNK_SIZE)
+    writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_uploads_of_one_content_at_once_are_both_whole(tmp_path: Path) -> None:
+    content = [bytes([number]) * CHUNK_SIZE for number in range(6)]
+
+    def upload(_: int) -> StoredBlob:
+        writer = BlobWriter(tmp_path, 1 << 24)
+        for part in content:
+            writer.write(part)
+        return writer.finish()
+
+    with ThreadPoolExecutor(4) as pool:
+        stored = list(pool.map(upload, range(4)))
+    assert {blob.blob.id for blob in stored} == {stored[0].blob.id}
+    assert read_all(tmp_path, stored[0].blob) == b"".join(content)
+    assert len(list(tmp_path.iterdir())) == len(content)
 
 
 def test_a_part_that_another_transfer_took_back_is_noticed(tmp_path: Path) -> None:
