@@ -116,9 +116,10 @@ def test_a_full_disk_ends_a_long_upload_while_it_runs(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(os, "fsync", full)
     writer = BlobWriter(tmp_path, 1 << 30)
+    for number in range(AHEAD):
+        writer.write(bytes([number]) * CHUNK_SIZE)
     with pytest.raises(StorageError, match="was not written: No space left on device"):
-        for number in range(AHEAD + 1):
-            writer.write(bytes([number]) * CHUNK_SIZE)
+        writer.write(b"x" * CHUNK_SIZE)
     writer.abort()
     assert list(tmp_path.iterdir()) == []
 
