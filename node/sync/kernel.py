@@ -68,7 +68,9 @@ class Ask(Suspension[T]):
     def start(self, kernel: Kernel, task: Task[object]) -> None:
         token = kernel.call(cast("Request[object]", self.request), task)
         if self.timeout is not None:
-            kernel.expire(task, self.timeout, lambda: f"no answer to {type(self.request).__name__} ({token}) in time")
+            # The timer outlives the answer, so it must not hold the request: that may be a megabyte to be sent.
+            name = type(self.request).__name__
+            kernel.expire(task, self.timeout, lambda: f"no answer to {name} ({token}) in time")
 
 
 class Sleep(Suspension[None]):

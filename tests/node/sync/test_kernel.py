@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -144,3 +145,25 @@ def test_a_bug_in_one_script_leaves_the_others_alone() -> None:
     k.drain(0)
     k.drain(1)
     assert (crashes, seen) == (["broken"], ["fine"])
+
+
+class Large(Request[int]):
+    """A request with much to send."""
+
+
+def test_a_deadline_that_was_met_holds_no_request() -> None:
+    k, requests = kernel(), [Large()]
+    seen = weakref.ref(requests[0])
+
+    async def script() -> None:
+        await Ask(requests.pop(), 10)
+        await Sleep(5)
+
+    k.spawn(script(), "s")
+    (call,) = k.drain(0)
+    assert isinstance(call, Call)
+    k.answer(call.token, 7)
+    del call
+    k.drain(1)
+    assert k.next_timer == 6
+    assert seen() is None
