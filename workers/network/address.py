@@ -5,6 +5,7 @@ An address through a relay is ``<address of the relay>/p2p/<relay>/p2p-circuit[/
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from node.gossip.protobuf import decode_varint, encode_varint, prefixed
 from node.gossip.signing import public_key_of
 
 __all__ = [
-    "Address", "concrete", "encode", "is_loopback", "is_useful", "parse", "parse_bytes", "parse_peer", "text_of",
-    "without_peer",
+    "P2P_PREFIX", "Address", "concrete", "encode", "is_loopback", "is_public", "is_useful", "parse", "parse_bytes",
+    "parse_peer", "text_of", "without_peer",
 ]  # fmt: skip
 
 _CODES: Final = {"ip4": 4, "ip6": 41, "dns": 53, "dns4": 54, "dns6": 55}
@@ -27,7 +28,8 @@ _KINDS: Final = {code: kind for kind, code in _CODES.items()}
 _FAMILIES: Final = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
 _WILDCARDS: Final = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104 - compared, not bound
 _TCP: Final = 6
-_P2P_PREFIX: Final = encode_varint(421)
+P2P_PREFIX: Final = encode_varint(421)
+"""What comes before the length and bytes of a peer id in a binary address."""
 _CIRCUIT: Final = "/p2p-circuit"
 _CIRCUIT_CODE: Final = encode_varint(290)
 
@@ -114,6 +116,14 @@ def _is_loopback(host: str) -> bool:
     return host.startswith("127.") or host == "::1"
 
 
+def is_public(text: str) -> bool:
+    """Whether an address can be dialled from everywhere."""
+    try:
+        return ipaddress.ip_address(parse(text).host).is_global
+    except ValueError:
+        return False
+
+
 def is_useful(text: str, *, local: bool) -> bool:
     """Whether a peer's own word for where it listens can be dialled. ``local``: the peer is on this machine."""
     host = parse(text).host
@@ -131,7 +141,7 @@ def encode(text: str) -> bytes:
         raw = where.host.encode()
         host = encode_varint(len(raw)) + raw
     plain = encode_varint(code) + host + encode_varint(_TCP) + where.port.to_bytes(2, "big")
-    return plain + _P2P_PREFIX + prefixed(base58.b58decode(where.relay)) + _CIRCUIT_CODE if where.relay else plain
+    return plain + P2P_PREFIX + prefixed(base58.b58decode(where.relay)) + _CIRCUIT_CODE if where.relay else plain
 
 
 def parse_bytes(raw: bytes) -> str | None:
@@ -143,7 +153,7 @@ def parse_bytes(raw: bytes) -> str | None:
         return None
     port = raw[end : end + 2]
     tail = raw[end + 2 :]
-    if code != _TCP or len(port) != 2 or (tail and not tail.startswith(_P2P_PREFIX)) or "/" in host:
+    if code != _TCP or len(port) != 2 or (tail and not tail.startswith(P2P_PREFIX)) or "/" in host:
         return None
     plain = f"/{kind}/{host}/tcp/{int.from_bytes(port, 'big')}"
     try:
@@ -156,7 +166,7 @@ def _relay_of(tail: bytes) -> str:
     """What follows the port: nothing that matters, or a relay. Raises for a relay that cannot be used."""
     if not tail:
         return ""
-    size, start = _varint(tail, len(_P2P_PREFIX))
+    size, start = _varint(tail, len(P2P_PREFIX))
     if not tail[start + size :].startswith(_CIRCUIT_CODE):
         return ""
     return f"/p2p/{parse_peer(base58.b58encode(tail[start : start + size]).decode())}{_CIRCUIT}"

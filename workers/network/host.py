@@ -14,8 +14,10 @@ from typing import Final
 
 import trio
 
+from node.config.identity import public_of
 from node.errors import CalimeroError, ConfigError, DeadlineExceeded, RemoteProtocolError, Unreachable
 from node.gossip.protobuf import prefixed
+from node.gossip.signing import signer
 from workers.messages.base import Note
 from workers.messages.network import (
     PeerConnected,
@@ -37,6 +39,7 @@ from workers.network.keeper import DIALS_AT_ONCE, Keeper
 from workers.network.peer_file import PeerFile
 from workers.network.peers import PeerBook
 from workers.network.relay import RelayClient
+from workers.network.rendezvous import RendezvousClient
 from workers.network.secure import Identity
 from workers.network.streams import AppStreams
 from workers.network.swarm import Swarm
@@ -49,6 +52,8 @@ Sink = Callable[[Note], Awaitable[None]]
 
 PING: Final = "/ipfs/ping/1.0.0"
 _PING_SIZE: Final = 32
+_MAX_OBSERVED: Final = 8
+"""Own addresses that are believed on the word of peers."""
 
 
 class NetworkHost:
@@ -66,6 +71,9 @@ class NetworkHost:
         self._gossip = GossipShell(self.identity, config.seed, self._on_gossip, self.on_refused)
         self._streams = AppStreams(sink, self.on_refused)
         self._discovering = 0
+        self._observed: list[str] = []
+        public_key, sign = public_of(config.seed), signer(config.seed)
+        self._points = RendezvousClient(config.rendezvous, public_key, sign, self._external, self._on_met)
         self._nursery: trio.Nursery | None = None
         self._handlers: dict[str, Callable[[YamuxStream], Awaitable[None]]] = {
             identify.ID: self._answer_identify,
@@ -258,10 +266,26 @@ class NetworkHost:
 
     def _own_addresses(self) -> list[str]:
         """Where this node can be dialled, without its id."""
-        return [*addresses.concrete(self.listening), *self._relays.addresses()]
+        own = [*addresses.concrete(self.listening), *self._observed, *self._relays.addresses()]
+        return list(dict.fromkeys(own))
+
+    def _external(self) -> list[str]:
+        """Those of the own addresses at which everybody can dial."""
+        return [text for text in self._own_addresses() if text in self._observed or _is_external(text)]
+
+    def _see_observed(self, text: str) -> None:
+        """A peer that we dialled sees us at this address; with ``advertise`` our ports are open there."""
+        if not self._config.advertise or not text or addresses.is_loopback(text):
+            return
+        host = addresses.parse(text).host
+        seen = [addresses.text_of(host, addresses.parse(own).port) for own in self.listening]
+        if not set(seen) <= set(self._observed):
+            self._observed = list(dict.fromkeys([*seen, *self._observed]))[:_MAX_OBSERVED]
+            self._tell_addresses()
 
     def _tell_addresses(self) -> None:
         """Push the own addresses, which became others, to everybody."""
+        self._points.changed()
         for peer in self._swarm.peers():
             connection = self._swarm.best(peer)
             if connection is not None and identify.PUSH in self._book.entry(peer).protocols:
@@ -288,7 +312,9 @@ class NetworkHost:
             with trio.fail_after(limits.NEGOTIATE_TIMEOUT):
                 await multistream.propose(stream, [identify.ID])
                 self._learn(connection.peer, identify.decode(await read_prefixed(stream, identify.MAX_SIZE)))
-                self._relays.on_identified(connection, self._book.entry(connection.peer).protocols)
+                protocols = self._book.entry(connection.peer).protocols
+                self._relays.on_identified(connection, protocols)
+                self._points.on_identified(connection, protocols)
         except (multistream.Unsupported, trio.TooSlowError) as error:
             log.info("peer %s does not identify itself: %s", connection.peer, str(error) or "timed out")
         finally:
@@ -298,6 +324,8 @@ class NetworkHost:
         entry = self._book.entry(peer)
         entry.agent, entry.protocols = info.agent, list(info.protocols)
         dialled = [c.address for c in self._swarm.connections(peer) if c.outbound]
+        if dialled:
+            self._see_observed(info.observed)
         local = addresses.is_loopback(self._swarm.connections(peer)[0].address) if self._swarm.best(peer) else False
         self._book.learn(peer, *dialled, *(text for text in info.listen if addresses.is_useful(text, local=local)))
         self._keeper.changed()
@@ -334,15 +362,18 @@ class NetworkHost:
             where = addresses.parse(address)
         except ConfigError:
             return
+        self._on_met(where.peer, [addresses.without_peer(address)])
+
+    def _on_met(self, peer: str, known: list[str]) -> None:
         busy = self._discovering >= DIALS_AT_ONCE
-        if busy or where.peer in ("", self.peer) or self._swarm.best(where.peer) or self._nursery is None:
+        if busy or peer in ("", self.peer) or self._swarm.best(peer) or self._nursery is None:
             return
         self._discovering += 1
-        self._nursery.start_soon(self._dial_found, where.peer, addresses.without_peer(address))
+        self._nursery.start_soon(self._dial_found, peer, known)
 
-    async def _dial_found(self, peer: str, text: str) -> None:
+    async def _dial_found(self, peer: str, known: list[str]) -> None:
         try:
-            await self._connect_to(peer, [text])
+            await self._connect_to(peer, known)
         except CalimeroError as error:
             log.info("dial of a discovered peer: %s", error)
         finally:
@@ -391,6 +422,10 @@ class NetworkHost:
             score=round(self._book.score(peer, trio.current_time())),
             refusals=dict(entry.refusals),
         )
+
+
+def _is_external(text: str) -> bool:
+    return bool(addresses.parse(text).relay) or addresses.is_public(text)
 
 
 async def _echo(stream: YamuxStream) -> None:

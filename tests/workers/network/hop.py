@@ -8,12 +8,13 @@ import base58
 import trio
 
 from node.errors import RemoteProtocolError
-from node.gossip.protobuf import prefixed
+from node.gossip.protobuf import as_bytes, as_text, bytes_field, prefixed, read_fields, text_field, varint_field
 from tests.workers.network.nodes import TestNode
 from workers.network import multistream
 from workers.network.channel import read_prefixed
 from workers.network.connection import YamuxStream
 from workers.network.relay_wire import CONNECT, HOP, MAX_SIZE, OK, RESERVE, STATUS, STOP, HopMessage, StopMessage
+from workers.network.rendezvous_wire import ID, open_record
 
 REFUSED = 200
 NO_RESERVATION = 204
@@ -62,6 +63,46 @@ class Hop:
 
     async def _answer(self, stream: YamuxStream, answer: HopMessage) -> None:
         await stream.send_all(prefixed(answer.encode()))
+
+
+class MeetingPoint:
+    """Keeps what was registered, by namespace, and tells it to everybody who asks."""
+
+    def __init__(self, node: TestNode, *, seconds: int = 7_200, refuse: bool = False) -> None:
+        self.records: dict[str, dict[str, bytes]] = {}
+        self.registered = self.asked = 0
+        self._seconds = seconds
+        self._refuse = refuse
+        node.host._handlers[ID] = self.on_stream
+
+    async def on_stream(self, stream: YamuxStream) -> None:
+        fields = dict(read_fields(await read_prefixed(stream, 65_536), "rendezvous"))
+        if 2 in fields:
+            answer = self._register(
+                stream.connection.peer, dict(read_fields(as_bytes(fields[2], "register"), "register"))
+            )
+        else:
+            answer = self._discover(dict(read_fields(as_bytes(fields[5], "discover"), "discover")))
+        await stream.send_all(prefixed(answer))
+        stream.finish()
+
+    def _register(self, peer: str, fields: dict[int, int | bytes]) -> bytes:
+        namespace, record = as_text(fields[1], "ns"), as_bytes(fields[2], "record")
+        assert open_record(record)[0] == peer
+        if self._refuse:
+            return varint_field(1, 1) + bytes_field(4, varint_field(1, 300))
+        self.registered += 1
+        self.records.setdefault(namespace, {})[peer] = record
+        return varint_field(1, 1) + bytes_field(4, varint_field(1, 0) + varint_field(3, self._seconds))
+
+    def _discover(self, fields: dict[int, int | bytes]) -> bytes:
+        self.asked += 1
+        namespace = as_text(fields[1], "ns")
+        found = [
+            bytes_field(1, text_field(1, namespace) + bytes_field(2, record) + varint_field(3, 1))
+            for record in self.records.get(namespace, {}).values()
+        ]
+        return varint_field(1, 4) + bytes_field(6, b"".join(found) + bytes_field(2, b"cookie") + varint_field(3, 0))
 
 
 async def _pass(source: YamuxStream, sink: YamuxStream) -> None:
