@@ -14,7 +14,7 @@ CLOCKS_AND_DICE = re.compile(
 )
 """Calls that read a clock or a random source. A seeded ``random.Random`` that comes in as an argument is none."""
 
-STOPWATCH = "tests/simulation/__main__.py"
+STOPWATCH = "tests/simulation/jobs.py"
 """The one module of the simulator that reads a clock: it tells the seeds per CPU hour."""
 
 OUTPUT = "calimero_tui/output/"

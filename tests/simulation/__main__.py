@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import TypeVar
+from dataclasses import asdict
 
 from tests.simulation.defects import DEFECTS, switched_on
-from tests.simulation.hunt import WITHIN, Found, hunt, replays
+from tests.simulation.hunt import WITHIN
+from tests.simulation.jobs import Again, Hunt, Run, spread
 from tests.simulation.plan import Plan, Shape, draw
-from tests.simulation.result import Result
 from tests.simulation.run import simulate
 from tests.simulation.shrink import shrink
-
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -48,50 +41,6 @@ def shape_of(options: argparse.Namespace) -> Shape:
     if options.nodes:
         shape.nodes = (options.nodes, options.nodes)
     return shape
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One seed in a worker process; the answer is small."""
-
-    shape: Shape
-    defect: str | None
-
-    def __call__(self, seed: int) -> tuple[Result, float]:
-        began = time.process_time()
-        with switched_on(self.defect):
-            result = simulate(draw(seed, self.shape))
-        return result, time.process_time() - began
-
-
-@dataclass(frozen=True, slots=True)
-class Hunt:
-    """One defect in a worker process."""
-
-    seeds: range
-    shape: Shape
-
-    def __call__(self, defect: str) -> Found:
-        return hunt(defect, self.seeds, self.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """One seed, twice, in a worker process."""
-
-    shape: Shape
-
-    def __call__(self, seed: int) -> bool:
-        return replays(seed, self.shape)
-
-
-def spread(job: Callable[[Item], Outcome], items: Iterable[Item], jobs: int) -> Iterator[Outcome]:
-    """The outcomes in order, over so many processes."""
-    if jobs == 1:
-        yield from map(job, items)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(job, items)
 
 
 def say(line: str) -> None:

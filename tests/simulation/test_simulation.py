@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from tests.simulation.defects import DEFECTS, switched_on
@@ -94,3 +98,10 @@ def test_a_failing_plan_shrinks_to_what_matters() -> None:
     small = shrink(plan, fails)
     assert small.faults == (culprit,)
     assert len(small.writes) == 3
+
+
+def test_seeds_spread_over_processes() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "4", "--writes", "20", "--jobs", "2", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    summary = json.loads(done.stdout)
+    assert (summary["seeds"], summary["failing_seeds"]) == (4, [])
