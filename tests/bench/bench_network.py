@@ -22,6 +22,7 @@ import trio
 from nacl.signing import SigningKey
 
 from node.config.model import BlobStore, DataStore, Discovery, Identity, NodeConfig, Server, Swarm, Sync
+from tests.workers.network.nodes import TestNode, running, until
 from workers.channels.link import socket_pair
 from workers.channels.trio_ import Channel
 from workers.messages import Message, Note, Request
@@ -46,6 +47,9 @@ from workers.start import WorkerStart
 
 SYNC = "/calimero/stream/0.0.2"
 MEGABYTE = 1_000_000
+CONNECTS = 1_000
+WARM_UP = 200
+"""Connections before the counting starts: caches of libraries and of the allocator fill."""
 
 
 def node_config(number: int) -> NodeConfig:
@@ -253,6 +257,35 @@ async def streams() -> list[dict[str, object]]:
         return [row("100 streams at once, 1 kB there and back", (time.perf_counter() - start) * 1000, "ms")]
 
 
+async def churn() -> list[dict[str, object]]:
+    """Connects and disconnects of two hosts in this process, where tasks can be counted."""
+    a, b = TestNode(1), TestNode(2)
+    async with running(a, b):
+        await reconnect(a, b, WARM_UP)
+        tasks, memory = trio.lowlevel.current_statistics().tasks_living, psutil.Process().memory_info().rss
+        start = time.perf_counter()
+        await reconnect(a, b, CONNECTS)
+        seconds = time.perf_counter() - start
+        after = trio.lowlevel.current_statistics().tasks_living
+        return [
+            row("connect, identify, gossip stream and disconnect", seconds / CONNECTS * 1000, "ms"),
+            row(f"tasks left by {CONNECTS} connections", after - tasks, "tasks"),
+            row(
+                f"memory left by {CONNECTS} connections", (psutil.Process().memory_info().rss - memory) / MEGABYTE, "MB"
+            ),
+        ]
+
+
+async def reconnect(a: TestNode, b: TestNode, times: int) -> None:
+    for _ in range(times):
+        await a.host.dial(b.address, keep=False)
+        await until(lambda: a.host._gossip.router.topics_of(b.peer) == b.host._gossip.router.topics)
+        a.host.forget(b.peer)
+        await until(lambda: not a.host.peer_list().peers and not b.host.peer_list().peers)
+        a.notes.clear()
+        b.notes.clear()
+
+
 def run() -> Iterator[dict[str, object]]:
-    for part in (start_up, partial(gossip, 2), partial(gossip, 3), bulk, streams, idle):
+    for part in (start_up, partial(gossip, 2), partial(gossip, 3), bulk, streams, churn, idle):
         yield from trio.run(part)
