@@ -12,7 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from node.context.owner.content import Opened, changed_by, join_actions, latest_time, open_delta, single_artifacts
+from node.context.owner.content import (
+    Opened,
+    begins,
+    changed_by,
+    join_actions,
+    latest_time,
+    open_delta,
+    single_artifacts,
+)
 from node.context.owner.execute import guest_call, stage_outcome
 from node.context.owner.rows import ContextRows
 from node.context.owner.state import ContextState
@@ -34,6 +42,7 @@ from node.events import AppEvent, StateMutation, events_from_bytes
 from node.primitives import DeltaId, Hash, PublicKey
 from node.runtime.call import SYNC_NEXT, GuestCall, Outcome
 from node.storage.delta import artifact_from_payload
+from node.storage.keys import root_id
 from node.store.base import Batch
 from node.store.values import DeltaOrigin, OutboxEntry
 
@@ -195,9 +204,11 @@ class Applier:
         state = self._state
         if not state.initialised:
             raise Uninitialized(f"context {state.context_id} is waiting for its state from a member")
-        me = state.me() or PublicKey(state.context_id)
-        outcome = self._run(guest_call(state, SYNC_NEXT, artifact, me), delta.payload)
         batch = Batch()
+        outcome = Outcome()  # every state holds the beginning already, and must not get it a second time
+        if not begins(delta, root_id(state.context_id)):
+            me = state.me() or PublicKey(state.context_id)
+            outcome = self._run(guest_call(state, SYNC_NEXT, artifact, me), delta.payload)
         stage_outcome(state, batch, outcome)
         author = origin.author if origin else None
         if origin is not None:

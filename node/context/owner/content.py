@@ -14,8 +14,8 @@ from node.codec.borsh import Codec, codec
 from node.dag.delta import CausalDelta
 from node.dag.history import Change
 from node.errors import DecodeError, InvalidDelta, StateInconsistency
-from node.primitives import DeltaId, Hash, PublicKey
-from node.storage.action import ACTIONS, Action, Compare, DeleteRef, time_of
+from node.primitives import GENESIS, DeltaId, EntityId, Hash, PublicKey
+from node.storage.action import ACTIONS, Action, Add, Compare, DeleteRef, time_of
 from node.storage.delta import artifact_from_payload, delta_id, payload_of, sign_actions
 from node.storage.hlc import HybridTimestamp, check_drift
 from node.store.values import ContextIdentity
@@ -112,6 +112,17 @@ def new_delta(
 def changed_by(payload: bytes) -> tuple[Action, ...]:
     """The actions of a payload that was judged before."""
     return ACTIONS.decode(payload)
+
+
+def begins(delta: CausalDelta, root: EntityId) -> bool:
+    """Whether this is the delta that made the context: it has no real parent, and adds the root entity ``root``.
+
+    Its actions do not give its author's state again: what ``init`` made under ids that it changed later is added and
+    never removed (core 0.10.0: crates/storage/src/collections). So it may only be taken over by a snapshot.
+    """
+    if delta.parents != (GENESIS,):
+        return False
+    return any(isinstance(action, Add) and action.id == root for action in ACTIONS.decode(delta.payload))
 
 
 def single_artifacts(payload: bytes) -> list[bytes]:

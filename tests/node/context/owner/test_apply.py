@@ -13,8 +13,9 @@ from node.context.owner.content import new_delta
 from node.dag.delta import CausalDelta, checkpoint
 from node.errors import StorageError
 from node.primitives import GENESIS, DeltaId
-from node.storage.action import ACTIONS, Update
+from node.storage.action import ACTIONS, Add, Update
 from node.storage.entities import Metadata
+from node.storage.keys import root_id
 from node.store.base import Batch
 from node.store.columns import Column, in_context
 from tests.node.context.owner.world import CONTEXT, Node, entity, made
@@ -295,6 +296,22 @@ def test_without_state_deltas_wait_for_the_snapshot(alice: Node) -> None:
     assert carol.give(genesis, alice).pending == [genesis.id]
     assert {w.waits_for for w in carol.owner.pending()} == {"snapshot", "parents"}
     assert carol.root.is_zero
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_trap_t14_the_beginning_of_a_context_is_not_replayed_on_its_state(bob: Node, begins: bool) -> None:
+    """An author's state lacks what ``init`` added under ids that it changed later, so the delta would part them."""
+    meta = Metadata(bob.now, bob.now)
+    root = (Add if begins else Update)(root_id(CONTEXT), b'"r"', (), meta)
+    orphan = Add(entity("orphan"), b'"o"', (), meta)
+    delta = new_delta((GENESIS,), [root, orphan], bob.clock().next(), bob.root, None)
+    before = bob.root
+    assert bob.give(delta).applied == [delta.id]
+    assert bob.value("orphan") == (None if begins else "o")
+    assert (bob.root == before) is begins
+    bob.restart()
+    assert delta.id in bob.owner.heads().heads
+    assert bob.give(delta).duplicates == [delta.id]
 
 
 def test_a_row_that_vanished_is_reported_not_invented(alice: Node, bob: Node) -> None:
