@@ -182,15 +182,19 @@ async def _repair(core: Core, context: Followed, link: Link, report: Report, vie
 async def _adopt(core: Core, context: Followed, link: Link, view: View, absent: dict[DeltaId, None]) -> None:
     """Both states are equal: what the peer has behind its state is here too, known by its delta or not.
 
-    Only needed where deltas cannot be had any more; as long as the peer has them they are fetched.
+    Only needed where deltas cannot be had any more; as long as the peer has them they are fetched. The peer is asked for
+    its root once more at the end: a delta that it could serve may be newer than the root that was compared.
     """
     wanted = [head for head in view.theirs.heads if head in absent]
     wanted += [held.id for held in await Ask(ListPending(context.id)) if held.missing][:MAX_ADOPTED]
     if not wanted:
         return
     known = await _served(core, context, link, wanted)
+    theirs = await ask_heads(core, context, link)
+    if theirs.root != view.theirs.root:
+        return
     try:
-        heads = await Ask(AdoptHeads(context.id, view.theirs.root, (*known, *(h for h in view.theirs.heads))))
+        heads = await Ask(AdoptHeads(context.id, theirs.root, (*known, *theirs.heads)))
     except NotFound:
         return
     core.note_heads(context, heads)
