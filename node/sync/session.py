@@ -182,8 +182,8 @@ async def _repair(core: Core, context: Followed, link: Link, report: Report, vie
 async def _adopt(core: Core, context: Followed, link: Link, view: View, absent: dict[DeltaId, None]) -> None:
     """Both states are equal: what the peer has behind its state is here too, known by its delta or not.
 
-    Only needed where deltas cannot be had any more; as long as the peer has them they are fetched. The peer is asked for
-    its root once more at the end: a delta that it could serve may be newer than the root that was compared.
+    Only needed where deltas cannot be had any more; as long as the peer has them they are fetched. The peer is asked
+    for its root once more at the end: a delta that it could serve may be newer than the root that was compared.
     """
     wanted = [head for head in view.theirs.heads if head in absent]
     wanted += [held.id for held in await Ask(ListPending(context.id)) if held.missing][:MAX_ADOPTED]
