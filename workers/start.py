@@ -148,6 +148,8 @@ class Control:
 
     def _send(self, operation: Request[R], future: Future[R], timeout: float) -> None:
         def done(outcome: Outcome) -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # nobody waits for it any more
             try:
                 future.set_result(cast(R, unwrap(outcome)))
             except CalimeroError as error:
@@ -156,7 +158,8 @@ class Control:
         try:
             self._hub.send(SUPERVISOR, operation, done, timeout=timeout)
         except CalimeroError as error:
-            future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
 
     def _asked(self, _: str, request: Request[Any]) -> Message:
         if isinstance(request, Ping):

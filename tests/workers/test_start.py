@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from node.errors import WorkerError
+from node.errors import CalimeroError, WorkerError
 from workers.channels.blocking import Hub
 from workers.channels.link import socket_pair
 from workers.channels.peers import refuse
@@ -112,6 +112,18 @@ def test_what_comes_before_the_loop_is_kept_for_it() -> None:
         assert stopped == [2.5, 1.0]
         mine.close()
         sock.close()
+
+
+def test_an_answer_that_nobody_waits_for_harms_nothing() -> None:
+    """As when a loop ends while it asks: the future is cancelled, and the channel closes with the answer still open."""
+    mine, theirs = socket_pair()
+    control = Control(theirs)
+    control.start()
+    cancelled, kept = control.request(Ping()), control.request(Ping())
+    assert cancelled.cancel()
+    control.finish()
+    assert isinstance(kept.exception(5), CalimeroError)
+    mine.close()
 
 
 @pytest.mark.parametrize(

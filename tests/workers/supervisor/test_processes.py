@@ -86,7 +86,9 @@ class Node:
         return {name: int(row["pid"]) for name, row in holder.details["workers"].items()}
 
     def answers(self) -> list[str]:
-        return (self.home / "answers").read_text().splitlines()
+        """What the server has written down; nothing yet right after it became ready."""
+        file = self.home / "answers"
+        return file.read_text().splitlines() if file.exists() else []
 
     def cut(self) -> None:
         self._ours.close()
