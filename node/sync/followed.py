@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.primitives import ZERO_ROOT, ApplicationId, ContextId, DeltaId, Hash, PublicKey
-from node.sync.kernel import Kernel, Signal, Task
+from node.sync.kernel import SECOND, Kernel, Signal, Task
 from node.sync.parted import Difference
 from node.sync.ports import Application, Config, Heads, Identity, Keys
 from node.sync.wire import HashHeartbeat, StateDelta
@@ -21,6 +21,9 @@ MAX_INCOMING: Final = 1024
 
 MAX_TRAILS: Final = 512
 """Ids per context whose search is remembered for explanations."""
+
+STANDOFF: Final = 2 * SECOND
+"""How long a peer that lacks something of ours has to begin to fetch it."""
 
 NO_HEADS: Final = Heads(ZERO_ROOT, ())
 
@@ -49,6 +52,15 @@ class Agreement:
     root: Hash
     compared_at: int
     equal_since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standoff:
+    """Both roots when everything of a peer was known here and the states differed, and since when it is so."""
+
+    ours: Hash
+    theirs: Hash
+    since: int
 
 
 @dataclass(slots=True)
@@ -86,6 +98,7 @@ class Followed:
         self.sharing: dict[str, Task[None]] = {}
         self.sealed: OrderedDict[DeltaId, Sealed] = OrderedDict()
         self.agreements: dict[str, Agreement] = {}
+        self.standoffs: dict[str, Standoff] = {}
         self.difference: Difference | None = None
         """What the last look at a peer with another root found."""
         self.trails: OrderedDict[DeltaId, list[Asked]] = OrderedDict()
@@ -195,6 +208,17 @@ class Followed:
             since = known.equal_since if known is not None and known.equal_since else now
         self.agreements[peer] = Agreement(root, now, since)
         return equal
+
+    def parted(self, peer: str, ours: Hash, theirs: Hash, now: int) -> bool:
+        """Whether a peer that was only behind would have moved by now."""
+        known = self.standoffs.get(peer)
+        return known is not None and (known.ours, known.theirs) == (ours, theirs) and now - known.since >= STANDOFF
+
+    def stood_off(self, peer: str, ours: Hash, theirs: Hash, now: int) -> None:
+        """Note that everything of the peer is known here while the states differ."""
+        known = self.standoffs.get(peer)
+        if known is None or (known.ours, known.theirs) != (ours, theirs):
+            self.standoffs[peer] = Standoff(ours, theirs, now)
 
     def trail(self, delta_id: DeltaId, peer: str, now: int, answer: str) -> None:
         """Note who was asked for a delta and what came back."""

@@ -143,12 +143,14 @@ def _on_heartbeat(core: Core, context: Followed, beat: HashHeartbeat, source: st
 
 
 def _judge_beat(core: Core, context: Followed, source: str) -> None:
-    """Compare with the newest heartbeat of a peer, unless the context was left or both agreed meanwhile."""
+    """Compare with the newest heartbeat of a peer, unless the context was left or all of it is ours already."""
     standing = core.peers.standing(context.id, source)
     standing.beat_waits = False
     beat = context.beats.pop(source, None)
     followed = core.contexts.get(context.id) is context
-    if beat is None or not followed or context.agreed(source, beat.root_hash, core.kernel.now):
+    if beat is None or not followed:
+        return
+    if context.agreed(source, beat.root_hash, core.kernel.now) and set(beat.dag_heads) <= set(context.heads.heads):
         return
     standing.heartbeat_at = core.kernel.now
     core.kernel.spawn(_compare(core, context, beat, source), "heartbeat")
@@ -156,12 +158,15 @@ def _judge_beat(core: Core, context: Followed, source: str) -> None:
 
 async def _compare(core: Core, context: Followed, beat: HashHeartbeat, source: str) -> None:
     heads = await core.read_heads(context)
-    if context.agreed(source, beat.root_hash, core.kernel.now) or beat.root_hash.is_zero:
+    if beat.root_hash.is_zero:
         return
+    agreed = context.agreed(source, beat.root_hash, core.kernel.now)
     theirs = tuple(head for head in beat.dag_heads if not head.is_zero)
     unknown = await Ask(UnknownDeltas(context.id, theirs)) if theirs else ()
     if unknown:
         context.want("heartbeat", source)
+    elif agreed:
+        return
     elif set(theirs) == set(heads.heads):
         context.want("diverged", source)
     else:

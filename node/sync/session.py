@@ -79,6 +79,8 @@ async def _steps(core: Core, context: Followed, link: Link, report: Report) -> N
         ended = _ended(rule.strategy, rule.because) if report.stuck < MAX_STUCK else _STUCK
         if ended is not None:
             report.outcome, report.detail = ended
+            if rule.strategy is Strategy.AHEAD:
+                context.stood_off(link.peer, view.ours.root, view.theirs.root, core.kernel.now)
             return
         if rule.strategy is Strategy.WAIT:
             if not await _settled(core, context, view.ours.pending):
@@ -122,7 +124,9 @@ async def look(core: Core, context: Followed, link: Link, absent: dict[DeltaId, 
     named = tuple(head for head in theirs.heads if not head.is_zero)
     unknown = await Ask(UnknownDeltas(context.id, named)) if named and not ours.root.is_zero else ()
     wanted = tuple(head for head in unknown if head not in absent)
-    return View(ours, theirs, wanted, len(absent), lost=_lost(core, context, absent))
+    parted = context.parted(link.peer, ours.root, theirs.root, core.kernel.now)
+    parted = parted and await tree.is_ours(core, context, link.peer)
+    return View(ours, theirs, wanted, len(absent), lost=_lost(core, context, absent), parted=parted)
 
 
 def _lost(core: Core, context: Followed, absent: dict[DeltaId, None]) -> bool:

@@ -39,6 +39,8 @@ class View:
     absent: int = 0
     lost: bool = False
     """Every peer that can be asked said so."""
+    parted: bool = False
+    """Both sides stayed as they were although the peer could have fetched what it lacks."""
 
     @property
     def equal_roots(self) -> bool:
@@ -80,6 +82,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda v: v.absent > 0 and not v.lost, Strategy.ELSEWHERE, "the peer lacks deltas that others may have"),
     Rule(lambda v: v.absent > 0, Strategy.TREE, "no peer has the deltas behind this state"),
     Rule(lambda v: v.equal_heads, Strategy.TREE, "the histories are equal and the states are not"),
+    Rule(lambda v: v.parted, Strategy.TREE, "both sides know each other's deltas and the states differ"),
     Rule(lambda v: True, Strategy.AHEAD, "everything of the peer is known here"),
 )
 

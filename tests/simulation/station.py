@@ -73,6 +73,9 @@ from tests.simulation.registry import APPLICATION, BLOB, CONFIG, CONTEXT, Regist
 
 TOPIC: Final = str(CONTEXT)
 ACTION: Final[borsh.Codec[Action]] = borsh.codec(Action)
+RETRY: Final = 5 * SECOND
+"""As the runtime worker's."""
+
 RUNNABLE: Final = Runnable(Hash(hashlib.sha256(BLOB).digest()), lambda: BLOB)
 
 
@@ -168,6 +171,7 @@ class Station:
         self._router(Subscribe(TOPIC))
         self.event(ContextReady(CONTEXT))
         self._beat(self.life)
+        self.time.later(RETRY, lambda life=self.life: self._retry(life))  # type: ignore[misc]
 
     def _resumed(self) -> bool:
         """Try again what waited when the process ended; a full disk keeps it from starting."""
@@ -354,6 +358,20 @@ class Station:
         if self.up and self.life == life:
             self._router(Heartbeat())
             self.time.later(SECOND, lambda: self._beat(life))
+
+    def _retry(self, life: int) -> None:
+        """As the worker does: what waits for a disk or an application is tried again from time to time."""
+        if not self.up or self.life != life:
+            return
+        try:
+            if self.here.state.dag_loaded and self.here.state.dag.pending_count:
+                self._guarded(self.here.resume)
+                self._work_soon()
+        except Crash:
+            return
+        except StorageError:
+            pass  # full still
+        self.time.later(RETRY, lambda: self._retry(life))
 
     def connected(self, peer: str, *, outbound: bool) -> None:
         self.neighbours.append(peer)

@@ -25,6 +25,11 @@ ONCE_FAILED = {
     1368: "a node left with a state that no other had",
     1386: "a node died in the commit of a change that no delta carries",
     1807: "as 794, behind a link that was cut one way",
+    2136: "two nodes knew each other's deltas, their states differed, and each waited for the other",
+    2553: "as 2136",
+    2636: "deltas waited for a disk that had room again",
+    2727: "as 2136, with deltas that nobody had any more",
+    2800: "equal states, and heads that no session happened to ask for",
 }
 """Seeds that failed once, and what happens in them."""
 

@@ -26,6 +26,7 @@ CASES = [
     (View(Heads(A, (X,)), Heads(B, (X,))), Strategy.TREE),
     (View(Heads(A, (X, DeltaId.zero())), Heads(B, (X,))), Strategy.TREE),
     (View(Heads(A, (X, Y)), Heads(B, (X,))), Strategy.AHEAD),
+    (View(Heads(A, (X, Y)), Heads(B, (X,)), parted=True), Strategy.TREE),
 ]
 
 
