@@ -1,15 +1,16 @@
 """Blobs as files: content-addressed chunks of 1 MiB below the blob directory.
 
 A chunk file is complete under its name or absent; rows about blobs belong to the owner of the node-wide rows and are
-written after the files. Shared by every worker that reads or makes blobs.
+written after the files. A writer keeps its chunks aside until the blob is whole, so one that breaks off takes nothing
+from another of the same content. Shared by every worker that reads or makes blobs.
 Source: core 0.10.0: crates/store/blobs/src/lib.rs.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,9 @@ WRITERS: Final = 4
 
 AHEAD: Final = 2 * WRITERS
 """Chunks that wait for the disk while more arrive, in MiB of memory."""
+
+_WRITER_NAMES: Final[Iterator[int]] = itertools.count()
+"""Tells the writers of one process apart in the names of what they have aside."""
 
 EMPTY: Final = BlobId(hashlib.sha256(b"").digest())
 """Id of the blob without content."""
@@ -63,11 +67,12 @@ class BlobWriter:
     _buffer: bytearray = field(default_factory=bytearray)
     _chunks: list[BlobRecord] = field(default_factory=list)
     _size: int = 0
-    _made: list[Path] = field(default_factory=list)
+    _aside: dict[Path, Path] = field(default_factory=dict)
     _content: hashlib._Hash = field(default_factory=hashlib.sha256)
     _pool: ThreadPoolExecutor | None = None
     _writing: deque[Future[None]] = field(default_factory=deque)
     _begun: set[BlobId] = field(default_factory=set)
+    _name: str = field(default_factory=lambda: f"{os.getpid()}.{next(_WRITER_NAMES)}")
 
     def write(self, data: bytes) -> int:
         """Take bytes; whole chunks go to disk at once. Raises what ``refuse`` makes beyond the limit."""
@@ -82,30 +87,34 @@ class BlobWriter:
             del self._buffer[:CHUNK_SIZE]
         return len(data)
 
-    def finish(self) -> StoredBlob:
-        """Write the last chunk; the rows are still to be committed.
+    def finish(self, expected: Hash | None = None) -> StoredBlob:
+        """Write the last chunk and put all in place; the rows are still to be committed.
 
-        Raises :class:`ContextError` when a chunk vanished that another writer made and took back.
+        Raises :class:`ContextError` when the SHA-256 of the content is not ``expected``, or when a chunk that was there
+        before vanished meanwhile (its blob was deleted), :class:`StorageError` when the disk does not take the files.
         """
         if self._buffer:
             self._store(bytes(self._buffer))
             self._buffer.clear()
         self._wait()
+        if expected is not None and self._content.digest() != expected:
+            raise ContextError("Failed to store blob: fatal: blob hash mismatch")
+        self._put_in_place()
         links = [chunk.id for chunk in self._chunks]
         blob_id = BlobId(hashlib.sha256(b"".join(links)).digest())
         whole = BlobRecord(blob_id, self._size, Hash(self._content.digest()), links)
         unique = {chunk.id: chunk for chunk in self._chunks}
         if missing_chunks(self.folder, unique):
-            raise ContextError("a part of the blob vanished while another transfer broke off; send the blob again")
+            raise ContextError("a part of the blob was deleted while it was sent; send the blob again")
         return StoredBlob([*unique.values(), whole])
 
     def abort(self) -> None:
-        """Remove the chunk files that this writer made; those that were there before stay."""
+        """Remove what this writer has aside; files in place stay, they may be another blob's."""
         with suppress(StorageError):
             self._wait()
-        for file in self._made:
-            file.unlink(missing_ok=True)
-        self._made.clear()
+        for aside in self._aside.values():
+            aside.unlink(missing_ok=True)
+        self._aside.clear()
         self._buffer.clear()
 
     def _store(self, chunk: bytes) -> None:
@@ -121,8 +130,17 @@ class BlobWriter:
             self._put_soon(chunk_file(self.folder, chunk_id), chunk)
 
     def _put(self, file: Path, chunk: bytes) -> None:
-        if write_chunk(file, chunk):
-            self._made.append(file)
+        if not _touched(file):
+            aside = file.with_name(f".{file.name}.{self._name}")
+            _write_aside(aside, file, chunk)
+            self._aside[file] = aside
+
+    def _put_in_place(self) -> None:
+        for file, aside in list(self._aside.items()):
+            _rename(aside, file)
+            del self._aside[file]
+        if self._chunks:
+            _sync_names(self.folder)
 
     def _put_soon(self, file: Path, chunk: bytes) -> None:
         if self._pool is None:
@@ -213,15 +231,45 @@ def write_chunk(file: Path, content: bytes) -> bool:
     """
     if _touched(file):
         return False
-    aside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    aside = file.with_name(f".{file.name}.{os.getpid()}.{next(_WRITER_NAMES)}")
+    _write_aside(aside, file, content)
+    _rename(aside, file)
+    _sync_names(file.parent)
+    return True
+
+
+def _write_aside(aside: Path, file: Path, content: bytes) -> None:
     try:
         _write_synced(aside, content)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise _not_written(file, error) from error
+
+
+def _rename(aside: Path, file: Path) -> None:
+    try:
         aside.replace(file)
     except OSError as error:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-        raise StorageError(f"blob chunk {file.name} was not written: {error.strerror or error}") from error
-    return True
+        raise _not_written(file, error) from error
+
+
+def _not_written(file: Path, error: OSError) -> StorageError:
+    return StorageError(f"blob chunk {file.name} was not written: {error.strerror or error}")
+
+
+def _sync_names(folder: Path) -> None:
+    """Make new names last: a synced file under a name that the power took is no file."""
+    try:
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise StorageError(f"blob directory {folder} was not synced: {error.strerror or error}") from error
 
 
 def _touched(file: Path) -> bool:

@@ -140,14 +140,30 @@ def test_two_uploads_of_one_content_at_once_are_both_whole(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == len(content)
 
 
-def test_a_part_that_another_transfer_took_back_is_noticed(tmp_path: Path) -> None:
-    """Both write the same chunk; the one that made the file breaks off."""
-    first, second = BlobWriter(tmp_path, LIMIT), BlobWriter(tmp_path, LIMIT)
-    for writer in (first, second):
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_a_transfer_that_breaks_off_takes_nothing_from_another(tmp_path: Path, whole_first: bool) -> None:
+    """Both write the same chunk, whoever of them is faster."""
+    kept, broken = BlobWriter(tmp_path, LIMIT), BlobWriter(tmp_path, LIMIT)
+    for writer in (kept, broken):
         writer.write(b"x" * CHUNK_SIZE)
-    first.abort()
+    if whole_first:
+        stored = kept.finish()
+        broken.abort()
+    else:
+        broken.abort()
+        stored = kept.finish()
+    assert read_all(tmp_path, stored.blob) == b"x" * CHUNK_SIZE
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_part_that_was_deleted_meanwhile_is_noticed(tmp_path: Path) -> None:
+    earlier = _write(tmp_path, b"x" * CHUNK_SIZE)
+    writer = BlobWriter(tmp_path, LIMIT)
+    writer.write(b"x" * CHUNK_SIZE)
+    writer._wait()
+    chunk_file(tmp_path, earlier.blob.links[0]).unlink()
     with pytest.raises(ContextError, match="send the blob again"):
-        second.finish()
+        writer.finish()
 
 
 def test_the_room_is_what_the_quota_leaves(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from node.codec import borsh
 from node.crypto import ed25519
-from node.errors import StorageError
+from node.errors import ContextError, StorageError
 from node.primitives import (
     ZERO_CONTEXT,
     ApplicationId,
@@ -87,8 +87,11 @@ class NodeRows:
     # blobs
 
     def put_blobs(self, records: list[BlobRecord]) -> None:
+        """Raises :class:`ContextError` when a chunk is gone: its other blob was deleted between file and row."""
         batch = Batch()
         for record in records:
+            if record.size and not record.links and not self.chunk_file(record.id).exists():
+                raise ContextError("a part of the blob was deleted while it was sent; send the blob again")
             batch.put(Column.BLOBS, bytes(record.id), borsh.encode(blob_meta(record)))
         self._write_everywhere(batch)
 

@@ -57,6 +57,7 @@ class BlobKeeper:
         self._now = now
         self._shelf: Shelf | None = None
         self._lock = asyncio.Lock()
+        self._keeping = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handlers(self) -> dict[type, Callable[..., Awaitable[object]]]:
@@ -117,11 +118,14 @@ class BlobKeeper:
         await self._shrink(0, keep=blob_id)
 
     async def keep(self, op: sync.KeepBlob) -> Done:
-        """Raises :class:`ContextError` when the quota has no room for it; its files are the caller's to remove."""
+        """Raises :class:`ContextError` when the quota has no room for it; its files are removed then."""
         blob_id = op.blobs[-1].id
-        if await self._shrink(0, keep=blob_id) > 0:
-            raise self._no_room(op.blobs[-1].size)
-        await self._claim(op.blobs)
+        async with self._keeping:
+            fresh = await self._find(blob_id) is None
+            await self._claim(op.blobs)
+            if await self._shrink(0, keep=blob_id) > 0 and fresh:
+                await self._remove([blob_id])
+                raise self._no_room(op.blobs[-1].size)
         return Done()
 
     async def _claim(self, rows: list[BlobRecord]) -> None:

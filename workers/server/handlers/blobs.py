@@ -45,8 +45,7 @@ async def put_blob(api: Api, request: Request, body: Any) -> Response:
     writer = await _writer(api, request)
     try:
         await _receive(request, writer)
-        stored = await asyncio.to_thread(writer.finish)
-        _check_hash(stored.blob, expected)
+        stored = await asyncio.to_thread(writer.finish, expected)
         await api.backend.sync(sync.KeepBlob(stored.rows))
     except BaseException:
         writer.abort()
@@ -71,11 +70,6 @@ async def _announce(api: Api, context_id: ContextId, blob_id: BlobId) -> None:
         await api.backend.sync(sync.AnnounceBlob(context_id, blob_id))
     except CalimeroError as error:
         _log.warning("blob %s is not announced in context %s: %s", blob_id, context_id, error)
-
-
-def _check_hash(blob: BlobRecord, expected: Hash | None) -> None:
-    if expected is not None and blob.hash != expected:
-        raise ContextError("Failed to store blob: fatal: blob hash mismatch")
 
 
 async def _receive(request: Request, writer: BlobWriter) -> None:
