@@ -16,10 +16,10 @@ from typing import Any, Final
 from node.context.owner.import_home import Imported, export_home, import_home
 from node.errors import ConfigError, StoreUnusable
 from node.store.base import Store
+from node.store.places import check_data, shard_dir
 from node.store.rocks import Memory, RocksStore
 from node.store.shards import SHARDS, Shards
 from workers.home import CONFIG_FILE, read_config
-from workers.runtime.main import shard_dir
 from workers.supervisor.lock import NodeLock
 
 ASIDE: Final = ".import"
@@ -81,6 +81,7 @@ def export_node(path: Path, target: Path) -> int:
 
 def _shards(data: Path, *, every: bool) -> Shards:
     """``every``: also those that are not there yet."""
+    check_data(data)
     memory = Memory()
 
     def open_shard(shard: int) -> Store:

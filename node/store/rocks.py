@@ -30,6 +30,7 @@ from rocksdict import (
 from node.errors import StorageError, StoreUnusable
 from node.store.base import Batch, Row
 from node.store.columns import Column
+from node.store.places import damaged, is_fresh
 
 Durability: TypeAlias = Literal["default", "strict"]
 """``default``: a commit survives a killed process, as in the reference. ``strict``: also a lost power (fsync)."""
@@ -132,7 +133,7 @@ class RocksStore:
 
     def _open(self, shard: int, memory: Memory) -> None:
         marker = FORMAT + b":" + str(shard).encode()
-        if _is_fresh(self.path):
+        if is_fresh(self.path):
             _create(self.path, marker, memory)
         _check_families(self.path)
         self._database = _open_database(self.path, memory, create=False)
@@ -223,15 +224,10 @@ def _create(path: Path, marker: bytes, memory: Memory) -> None:
     aside.replace(path)
 
 
-def _is_fresh(path: Path) -> bool:
-    """True for a place that this store may fill: absent or an empty directory."""
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise StoreUnusable(f"{path} is no directory: remove it or choose another home")
-    if not path.exists() or not any(path.iterdir()):
-        return True
-    if not (path / "CURRENT").exists():
-        raise StoreUnusable(f"{path} holds files but no database: move them away or choose another home")
-    return False
+def examine(path: Path) -> None:
+    """Look at a shard's directory without opening it. Raises :class:`StoreUnusable`."""
+    if not is_fresh(path):
+        _check_families(path)
 
 
 def _check_families(path: Path) -> None:
@@ -249,10 +245,7 @@ def _check_families(path: Path) -> None:
 def _explain(path: Path, text: str) -> str:
     if "lock" in text.lower():
         return f"the database {path} is open in another process: stop that node first"
-    return (
-        f"the database {path} is damaged: {text.strip()}. Restore it from a backup, or move the directory away and "
-        "let the contexts sync again from their members"
-    )
+    return damaged(path, text.strip())
 
 
 def _explain_marker(path: Path, found: bytes | None, shard: int) -> str:

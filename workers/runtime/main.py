@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from pathlib import Path
 from typing import Final
 
 from node.config.model import Runtime
@@ -13,7 +12,8 @@ from node.context.bundle import module_of
 from node.primitives import BlobId, ContextId
 from node.runtime.config import RuntimeConfig
 from node.store.base import Store
-from node.store.rocks import Durability, Memory, RocksStore
+from node.store.places import check_data, shard_dir
+from node.store.rocks import Durability, Memory, RocksStore, examine
 from node.store.shards import SHARDS, Shards, worker_of
 from workers.channels.blocking import Hub
 from workers.channels.peers import ignore
@@ -97,9 +97,16 @@ class Loop:
 
 
 def open_shards(start: WorkerStart) -> Shards:
-    """The shards of this worker: directories below the data directory, opened when first needed."""
+    """The shards of this worker: directories below the data directory, opened when first needed.
+
+    All are looked at before one is opened: a directory that is refused stays as it is, and so do the others.
+    """
+    check_data(start.data_dir)
     memory, durability = Memory(), DURABILITY[start.config.store.durability]
     owned = [shard for shard in range(SHARDS) if worker_of(shard, start.runtimes) == start.index]
+
+    for shard in owned:
+        examine(shard_dir(start.data_dir, shard))
 
     def open_shard(shard: int) -> Store:
         return RocksStore(shard_dir(start.data_dir, shard), shard, durability=durability, memory=memory)
@@ -107,11 +114,6 @@ def open_shards(start: WorkerStart) -> Shards:
     shards = Shards(owned, open_shard, lambda shard: shard_dir(start.data_dir, shard).exists())
     shards.store(owned[0])  # another process on this directory is noticed at the start, not at the first write
     return shards
-
-
-def shard_dir(data_dir: Path, shard: int) -> Path:
-    """Where a shard lies."""
-    return data_dir / f"shard-{shard}"
 
 
 def guest_config(settings: Runtime) -> RuntimeConfig:

@@ -21,11 +21,12 @@ from node.config.address import Listen
 from node.config.identity import new_identity
 from node.config.model import NodeConfig
 from node.config.validate import listeners, validate
-from node.errors import CalimeroError, ConfigError
+from node.errors import CalimeroError, ConfigError, StoreUnusable
+from node.store.places import check_data
 from workers.home import read_config
 from workers.logs import LogFilter
 from workers.roles import ROLES, Role
-from workers.supervisor.lock import Holder, NodeLock, NodeRunning
+from workers.supervisor.lock import Holder, NodeLock
 from workers.supervisor.output import LogOutput, SupervisorHandler
 from workers.supervisor.supervisor import Supervisor
 
@@ -35,7 +36,7 @@ EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 78
 """As in sysexits.h: the configuration, or a port that is taken."""
 EXIT_RUNNING: Final = 75
-"""As in sysexits.h: try again later; another process has the directory open."""
+"""As in sysexits.h: try again later; another process has the directory open, or what lies in it cannot be used."""
 
 _log: Final = logging.getLogger("workers.supervisor")
 
@@ -83,7 +84,7 @@ def main_process(options: Options, *, roles: Mapping[str, Role] = ROLES) -> int:
         code = 0
     except ConfigError as fault:
         code, error = EXIT_CONFIG, str(fault)
-    except NodeRunning as fault:
+    except StoreUnusable as fault:
         code, error = EXIT_RUNNING, str(fault)
     except CalimeroError as fault:
         error = str(fault)
@@ -108,6 +109,7 @@ def _run(options: Options, status: Status, roles: Mapping[str, Role]) -> None:
     validate(config)
     lock = NodeLock(home).acquire()
     try:
+        check_data(home / config.datastore.path)
         check_ports(config)
         status.lock = lock
         supervisor = Supervisor(home, _with_identity(config), output, report=status.report, roles=roles)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from node.primitives import ApplicationId, BlobId, Hash, PrivateKey
+from node.store.places import shard_dir
+from node.store.rocks import RocksStore
 from node.store.shards import SHARDS, shard_of
 from tests.workers.runtime.nodes import CONFIG, CONTEXT, WASM
 from tests.workers.runtime.process import RuntimeProcess
@@ -77,3 +80,19 @@ def test_a_second_worker_on_the_same_shards_does_not_start(tmp_path: Path) -> No
     with pytest.raises(TimeoutError, match=r"exit code 1.*open in another process: stop that node first"):
         RuntimeProcess(tmp_path)
     process.stop()
+
+
+@pytest.mark.parametrize("torn", ["MANIFEST", "CURRENT"])
+def test_a_torn_shard_stops_the_start_and_nothing_changes(tmp_path: Path, torn: str) -> None:
+    for number in (0, 3):
+        RocksStore(shard_dir(tmp_path / "data", number), number).close()
+    (file,) = (tmp_path / "data" / "shard-3").glob(f"{torn}*")
+    os.truncate(file, 5)
+    before = content(tmp_path / "data")
+    with pytest.raises(TimeoutError, match=r"exit code 1.*shard-3 is damaged.*Restore it from a backup"):
+        RuntimeProcess(tmp_path)
+    assert content(tmp_path / "data") == before
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from node.config.identity import new_identity
+from node.store.foreign import write_foreign
 from workers.supervisor.lock import read_holder
 
 IDENTITY = new_identity(bytes)
@@ -333,6 +334,20 @@ def test_a_port_in_use_is_named_before_anything_starts(start: Callable[..., Node
         code, log = node.ended()
     assert (row["state"], code) == ("ended", 78)
     assert f"error: server.listen: tcp port {port} on 127.0.0.1 cannot be used: Address already in use" in log
+
+
+def test_a_merod_database_is_named_with_the_import_before_anything_starts(
+    start: Callable[..., Node], home: Path
+) -> None:
+    write_foreign(home / "data", [])
+    before = {path: path.read_bytes() for path in (home / "data").iterdir()}
+    node = start()
+    code, log = node.ended()
+    assert [(row["state"], row.get("code")) for row in node.statuses()] == [("ended", 75)]
+    assert code == 75
+    assert f"error: {home / 'data'} is the database of another program" in log
+    assert f"`calimero node import {home}`" in log
+    assert {path: path.read_bytes() for path in (home / "data").iterdir()} == before
 
 
 def test_a_file_without_a_key_gets_one_for_this_start(start: Callable[..., Node], home: Path) -> None:
