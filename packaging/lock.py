@@ -46,7 +46,14 @@ def main(arguments: list[str]) -> int:
         overrides.write_text("\n".join(lines), encoding="utf-8")
         for name, sources in LOCKS.items():
             _compile(name, [*sources, "--override", str(overrides), *arguments])
+            _forget(overrides, ROOT / "packaging" / "locks" / f"{name}.lock")
     return 0
+
+
+def _forget(overrides: Path, lock: Path) -> None:
+    """The annotations name the file of overrides, which is another one each time."""
+    text = lock.read_text(encoding="utf-8")
+    lock.write_text(text.replace(f"--override {overrides}", "packaging/lock.py"), encoding="utf-8")
 
 
 def _compile(name: str, arguments: list[str]) -> None:
