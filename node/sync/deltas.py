@@ -89,7 +89,7 @@ async def fetch(core: Core, context: Followed, link: Link, ids: Iterable[DeltaId
     try:
         while walk.wanted and not walk.exhausted:
             await _round(core, context, link, walk)
-            if len(walk.held) >= SLICE or not walk.wanted:
+            if len(walk.held) >= SLICE or not walk.wanted or walk.exhausted:
                 await feed(core, context, walk, link.peer)
     finally:
         if walk.held:

@@ -17,6 +17,8 @@ class Report:
     reason: str
     started_ns: int
     generation: int
+    met: bool = False
+    """The peer proved a membership in this session."""
     strategies: list[str] = field(default_factory=list)
     outcome: str = "interrupted"
     detail: str = ""

@@ -20,6 +20,10 @@ FIRST_RETRY: Final = SECOND // 4
 MAX_RETRY: Final = 10 * SECOND
 """Pauses between rounds while something is pending double from the first to the last."""
 
+IMPATIENCE: Final = 2 * SECOND
+"""How long a peer that does not prove its membership keeps a node without a state from asking the next one. It doubles
+with every failure of the peer, so that a network or a machine that is slow gets the time it needs."""
+
 NEVER: Final = 1 << 63
 
 PEERS_PER_ROUND: Final = 8
@@ -121,9 +125,21 @@ async def one(core: Core, context: Followed, peer: str, reason: str) -> Report:
     task = core.kernel.spawn(session.run(core, context, report), f"session {context.generation}")
     context.session = task
     core.kernel.at(core.kernel.now + core.settings.session, lambda: core.kernel.cancel(task))
+    if not context.initialised:
+        patience = IMPATIENCE << min(core.peers.standing(context.id, peer).failures, 7)
+        core.kernel.at(core.kernel.now + patience, lambda: _move_on(core, context, task, report))
     await _ended(task)
     _book(core, context, report)
     return report
+
+
+def _move_on(core: Core, context: Followed, task: Task[None], report: Report) -> None:
+    """End a session whose peer said nothing yet, when another one may have a state for us."""
+    if task.done or report.met or context.initialised:
+        return
+    if len(core.peers.candidates(context.id, core.kernel.now)) > 1:
+        report.detail = "it said nothing in time; the next peer is asked"
+        core.kernel.cancel(task)
 
 
 async def _ended(task: Task[None]) -> None:

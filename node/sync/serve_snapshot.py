@@ -27,7 +27,11 @@ from node.sync.wire import (
 
 MAX_PAGE_LIMIT: Final = 64
 MAX_BYTE_LIMIT: Final = 1024 * 1024
-"""What a peer may ask for in one burst: 64 MiB at most pass through memory page by page."""
+"""Pages of one burst and bytes of one page that a peer may ask for."""
+
+MAX_BURST: Final = 4 * 1024 * 1024
+"""Bytes of one burst, which is in memory while it is sent: every page names the number of pages in it. A larger wish
+gets fewer pages and goes on behind them; the reference asks for 1 MiB."""
 
 PIN_TIME: Final = 120 * SECOND
 """A view that nobody read for this long is closed: it keeps old rows of the database alive."""
@@ -64,7 +68,7 @@ async def burst(core: Core, context: Followed, link: Link, asked: SnapshotStream
 
 async def _pages(core: Core, context: Followed, link: Link, view: Snapshot, asked: SnapshotStreamRequest) -> None:
     byte_limit = max(1, min(asked.byte_limit, MAX_BYTE_LIMIT))
-    wanted = max(1, min(asked.page_limit, MAX_PAGE_LIMIT))
+    wanted = max(1, min(asked.page_limit, MAX_PAGE_LIMIT, MAX_BURST // byte_limit))
     pages: list[list[Row]] = []
     cursor = asked.resume_cursor
     while len(pages) < wanted:

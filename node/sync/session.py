@@ -44,6 +44,7 @@ async def run(core: Core, context: Followed, report: Report) -> None:
         await _refresh(core, context)
         link = await core.streams.open(report.peer)
         await fetching.share_keys(core, context, link)
+        report.met = True
         gossip.release(core, context)
         await application.ensure(core, context, link)
         await _steps(core, context, link, report)
