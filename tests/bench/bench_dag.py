@@ -1,4 +1,8 @@
-"""DagStore: inserts per second by order of arrival and length, restore, and a walk of the history."""
+"""DagStore: inserts per second by order of arrival and length, restore, and a walk of the history.
+
+Counted in seconds of this process's own CPU time, since the graph neither waits nor is waited for: on a machine that is
+busy with other work the clock on the wall would measure that work.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +49,10 @@ ORDERS: dict[str, Callable[[list[CausalDelta]], list[CausalDelta]]] = {
 def _seconds(feed: list[CausalDelta]) -> float:
     dag: DagStore[CausalDelta] = DagStore(_nothing, pending_limit=len(feed))
     add = dag.add
-    started = time.perf_counter()
+    started = time.process_time()
     for delta in feed:
         add(delta)
-    taken = time.perf_counter() - started
+    taken = time.process_time() - started
     if dag.pending_count or len(dag) != len(feed):
         raise AssertionError("not every delta was applied")
     return taken
@@ -81,9 +85,9 @@ def run() -> Iterator[dict[str, object]]:
 def _whole(large: list[CausalDelta]) -> Iterator[dict[str, object]]:
     links = [Link(delta.id, delta.parents) for delta in ORDERS["shuffled"](large)]
     dag: DagStore[CausalDelta] = DagStore(_nothing)
-    started = time.perf_counter()
+    started = time.process_time()
     dag.restore(links)
-    yield {"name": f"restore {LARGE}", "value": round(LARGE / (time.perf_counter() - started)), "unit": "deltas/s"}
-    started = time.perf_counter()
+    yield {"name": f"restore {LARGE}", "value": round(LARGE / (time.process_time() - started)), "unit": "deltas/s"}
+    started = time.process_time()
     count = len(between(dag, [large[LARGE // 2].id], dag.heads))
-    yield {"name": "what a peer lacks", "value": round(count / (time.perf_counter() - started)), "unit": "deltas/s"}
+    yield {"name": "what a peer lacks", "value": round(count / (time.process_time() - started)), "unit": "deltas/s"}
