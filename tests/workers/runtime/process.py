@@ -78,6 +78,7 @@ class RuntimeProcess:
         self.hub.run()
         if not until():
             self.process.join(1)
+            self.hub.drain("control")  # its last words may not have been read when it was seen to be gone
             raise TimeoutError(f"the worker did not answer; exit code {self.process.exitcode}; it said: {self.said()}")
 
     def said(self) -> list[str]:
