@@ -112,7 +112,7 @@ class ListPeers(Request["PeerList"], frozen=True):
 
 
 class PeerRecord(Record, frozen=True):
-    """A connected or wanted peer. Traffic in bytes, ``latency`` in seconds (0: not measured)."""
+    """A connected, wanted or shut out peer. Traffic in bytes, ``latency`` in seconds (0: not measured)."""
 
     peer: str
     addresses: list[str]

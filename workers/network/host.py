@@ -174,8 +174,9 @@ class NetworkHost:
             stream.reset()
 
     def peer_list(self) -> PeerList:
-        """Connected and wanted peers."""
-        peers = dict.fromkeys([*self._swarm.peers(), *self._book.wanted()])
+        """Connected and wanted peers, and those that are shut out for a while."""
+        banned = self._book.shut_out(trio.current_time())
+        peers = dict.fromkeys([*self._swarm.peers(), *self._book.wanted(), *banned])
         return PeerList(self.peer, self.listening, [self._record(peer) for peer in peers])
 
     # -- streams

@@ -147,3 +147,7 @@ class PeerBook:
     def banned(self, peer: str, now: float) -> bool:
         entry = self._entries.get(peer)
         return entry is not None and entry.banned_until > now
+
+    def shut_out(self, now: float) -> list[str]:
+        """Peers that are not let in at present."""
+        return [peer for peer, entry in self._entries.items() if entry.banned_until > now]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 import trio
 
@@ -16,11 +17,19 @@ from workers.network.connection import Connection, YamuxStream
 from workers.network.secure import Identity, SecureChannel, secure_outbound
 
 
+class Dialable(Protocol):
+    """A node to harm."""
+
+    @property
+    def address(self) -> str: ...
+
+
 class Hostile:
     """The owner of the connection of a hostile peer; answers nothing."""
 
     def __init__(self, number: int) -> None:
-        self.identity = Identity(number.to_bytes(32, "big"))
+        self.seed = number.to_bytes(32, "big")
+        self.identity = Identity(self.seed)
         self.streams: list[YamuxStream] = []
 
     @property
@@ -34,14 +43,14 @@ class Hostile:
     def on_refused(self, peer: str, reason: str, cost: int, detail: str) -> None:
         pass
 
-    async def secure(self, node: TestNode) -> SecureChannel:
+    async def secure(self, node: Dialable) -> SecureChannel:
         """A secured channel to the node, before yamux."""
-        where = parse(node.host.listening[0])
+        where = parse(node.address)
         socket = SocketChannel(await trio.open_tcp_stream(where.host, where.port))
-        return await secure_outbound(socket, self.identity, node.peer)
+        return await secure_outbound(socket, self.identity, where.peer)
 
     @asynccontextmanager
-    async def connected(self, node: TestNode) -> AsyncIterator[Connection]:
+    async def connected(self, node: Dialable) -> AsyncIterator[Connection]:
         """A multiplexed connection to the node."""
         channel = await self.secure(node)
         await multistream.propose(channel, ["/yamux/1.0.0"])

@@ -50,6 +50,9 @@ from workers.start import WorkerStart
 R = TypeVar("R", bound=Message)
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
 LINKS = {"sync": ("runtime[0]", "network"), "runtime[0]": ("sync",), "network": ("sync",)}
+READY_TIMEOUT = 30.0
+"""Ten processes start at the same time; on a machine with eight times too much to do that took 13 s."""
+
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([f"workers.{role}.main" for role in ("network", "registry", "runtime", "sync")])
 """Ten processes of one cluster import everything once, not ten times: on a busy machine that alone took 15 s."""
@@ -141,7 +144,7 @@ class Node:
             self.workers[role] = Worker(role.partition("[")[0], self.home, self.config, peers)
         self.peers = Peers(server, _serves_nothing, lambda _, note: self.notes.append(note))
         for worker in self.workers.values():
-            details = await asyncio.wait_for(worker.ready, 15)
+            details = await asyncio.wait_for(worker.ready, READY_TIMEOUT)
             if worker.role == "network":
                 self.peer, self.listen = details["peer"], details["listen"]
 
@@ -166,7 +169,7 @@ class Node:
         ours, ends["server"] = socket_pair()
         self.workers[role] = Worker(role.partition("[")[0], self.home, self.config, ends)
         self.peers.attach(role, ours)
-        details = await asyncio.wait_for(self.workers[role].ready, 15)
+        details = await asyncio.wait_for(self.workers[role].ready, READY_TIMEOUT)
         if role == "network":
             self.peer, self.listen = details["peer"], details["listen"]
 
@@ -234,7 +237,7 @@ class Coordinator:
             config_of(0, "http://unused"), registry=Registry(enabled=True, listen=self._listen)
         )
         self._worker = Worker("registry", self.home, config, {})
-        url = str((await asyncio.wait_for(self._worker.ready, 15))["listen"][0])
+        url = str((await asyncio.wait_for(self._worker.ready, READY_TIMEOUT))["listen"][0])
         self._listen = f"/ip4/127.0.0.1/tcp/{url.rpartition(':')[2]}"
         return url
 
