@@ -529,3 +529,16 @@ def test_defect_y26_what_a_full_buffer_drops_is_counted_and_fetched(monkeypatch:
     assert world.counted("b")["sealed deltas dropped"] == 15
     world.cut = set()
     assert world.run(30, world.converged)
+
+
+def test_defect_y4_a_root_that_moved_is_no_success() -> None:
+    """A comparison whose answers come from another root than the peer named ends there and is begun anew."""
+    world = pair()
+    for node in world.nodes.values():
+        node.owner.ReadAgent = lambda r: "calimero-py/1"  # type: ignore[method-assign]
+        node.owner.ReadPlaces = lambda r: (Hash(b"\x05" * 32), (None,) * len(r.entities))  # type: ignore[attr-defined]
+    world.nodes["b"].owner.twist = b"a state that no delta explains"
+    before = len(world.outcomes("b"))
+    world.run(20)
+    assert world.counted("b")["comparisons moved"] > 1
+    assert "in sync" not in {outcome for _, outcome in world.outcomes("b")[before:]}
