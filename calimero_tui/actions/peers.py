@@ -13,10 +13,11 @@ action = REGISTRY.action
 
 @action(
     "peer ls",
-    "List the connected and wanted peers",
+    "List the connected and wanted peers, and those that are shut out",
     columns=(
-        ("peer", "peer"), ("connected", "connected"), ("agent", "agent"), ("latency ms", "latency_ms"),
-        ("topics", "topics"), ("streams", "streams"), ("received", "received"), ("sent", "sent"),
+        ("peer", "peer"), ("connected", "connected"), ("agent", "agent"), ("addresses", "addresses"),
+        ("latency ms", "latency_ms"), ("topics", "topics"), ("streams", "streams"), ("received", "received"),
+        ("sent", "sent"), ("score", "score"),
     ),
     example="calimero peer ls",
 )  # fmt: skip

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from node.errors import CalimeroError
 
 Columns = Sequence[tuple[str, str]]
+
+_GAP: Final = "  "
 
 
 def data(value: object) -> None:
@@ -40,11 +43,28 @@ def line(text: str) -> None:
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Columns) -> None:
-    """Rows under headings; as wide as they need, because ids must stay whole to be copied."""
-    cells = [[_cell(row.get(key)) for _, key in columns] for row in rows]
+    """Rows under headings; as wide as they need, because ids must stay whole to be copied. On a terminal that is too
+    narrow for that, names and values of one row after the other."""
+    shown = list(rows)
+    cells = [[_cell(row.get(key)) for _, key in columns] for row in shown]
     widths = [max([len(heading), *(len(row[n]) for row in cells)]) for n, (heading, _) in enumerate(columns)]
+    if shown and sum(widths) + len(_GAP) * (len(widths) - 1) > _room():
+        _blocks(shown, columns)
+        return
     for row in [[heading for heading, _ in columns], *cells]:
-        line("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        line(_GAP.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _room() -> float:
+    """Characters in a line of the terminal; what goes elsewhere has room enough."""
+    return shutil.get_terminal_size().columns if is_terminal() else float("inf")
+
+
+def _blocks(rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
+    for n, row in enumerate(rows):
+        if n:
+            line("")
+        _pairs({heading: row.get(key) for heading, key in columns})
 
 
 def _pairs(value: Mapping[str, Any]) -> None:
