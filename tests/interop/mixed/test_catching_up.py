@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.interop.mixed.houses import House, Ours, Street, Theirs
-from tests.interop.mixed.members import LATER, Member, create, join, until, until_agreed
+from tests.interop.mixed.members import LATER, SOON, Member, create, join, until, until_agreed
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 ORDERS = pytest.mark.parametrize("kinds", [(Ours, Theirs), (Theirs, Ours)], ids=["ours-first", "theirs-first"])
 Kinds = tuple[type[House], type[House]]
@@ -24,7 +24,7 @@ def _pair(street: Street, kinds: Kinds) -> tuple[Member, Member]:
 
 
 def strategies(house: House) -> set[str]:
-    """What the sync sessions of a node of ours did."""
+    """What the finished sync sessions of a node of ours did."""
     sessions = house.get("/calimero/v1/sessions")["data"]["sessions"]
     return {step for session in sessions for step in session["strategy"].split(", ")}
 
@@ -44,7 +44,7 @@ def test_writes_during_downtime_arrive_afterwards(street: Street, kinds: Kinds, 
     until_agreed(pair, LATER)
     assert absent.call("get", key="k11") == "11"
     if away is Ours:
-        assert "deltas" in strategies(absent.house)
+        until(lambda: "deltas" in strategies(absent.house), SOON, "the end of the session")
     absent.call("set", key="back", value="again")
     until(lambda: present.sees("back", "again"), LATER, "a write after the return")
     until_agreed(pair, LATER)
@@ -76,7 +76,7 @@ def test_a_joiner_gets_much_state_as_a_snapshot(street: Street, kinds: Kinds) ->
     until_agreed([alice, bob], LATER)
     assert bob.call("len") == 12 * 90
     if isinstance(second, Ours):
-        assert "snapshot" in strategies(second)
+        until(lambda: "snapshot" in strategies(second), SOON, "the end of the session")
     bob.call("set", key="mine", value="too")
     until(lambda: alice.sees("mine", "too"), LATER, "a write of the joiner")
     until_agreed([alice, bob], LATER)
@@ -128,7 +128,10 @@ def test_either_may_restart(street: Street, kinds: Kinds) -> None:
 
 @pytest.mark.parametrize("kinds", MIXED, ids=lambda kinds: "-".join(kind.kind for kind in kinds))
 def test_three_nodes_of_mixed_kind(street: Street, kinds: tuple[type[House], ...]) -> None:
-    """The third joins by an invitation of the first; all write at once; the middle one is down for a while."""
+    """The third joins by an invitation of the first; all write at once; the middle one is down for a while.
+
+    The key that two write meanwhile is older: two nodes of the reference may part for good over one that both create.
+    """
     houses = street.open(*kinds)
     alice = create(houses[0])
     bob, carol = join(alice, houses[1]), join(alice, houses[2])
@@ -138,12 +141,13 @@ def test_three_nodes_of_mixed_kind(street: Street, kinds: tuple[type[House], ...
     for turn in range(10):
         for number, member in enumerate(members):
             member.call("set", key=f"{number} {turn}", value=str(turn))
+    alice.call("set", key="without", value="anybody")
     until_agreed(members, LATER)
-    assert alice.call("len") == 30
+    assert alice.call("len") == 31
     bob.house.stop()
     alice.call("set", key="without", value="bob")
     carol.call("set", key="without", value="bob either")
     until_agreed([alice, carol], LATER)
     bob.house.start()
     until_agreed(members, LATER)
-    assert bob.call("get", key="without") == "bob either"
+    assert alice.call("get", key="without") == bob.call("get", key="without") == "bob either"

@@ -8,7 +8,7 @@ import pytest
 from tests.interop.mixed.houses import House, Ours, Street, Theirs
 from tests.interop.mixed.members import LATER, SOON, create, join, until, until_agreed
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 ORDERS = pytest.mark.parametrize("kinds", [(Ours, Theirs), (Theirs, Ours)], ids=["ours-first", "theirs-first"])
 INVITES = "mero_specialized_node_invites"

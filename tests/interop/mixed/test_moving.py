@@ -12,7 +12,7 @@ from node.errors import StoreUnusable
 from tests.interop.mixed.houses import House, Ours, Street, Theirs
 from tests.interop.mixed.members import LATER, Member, create, join, until, until_agreed
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 
 def placed(street: Street, kind: type[House]) -> House:
