@@ -1,4 +1,4 @@
-"""Soak: ``python -m tests.soak [--minutes 30] [--nodes 5] [--seed N] [--json]``.
+"""Soak: ``python -m tests.soak [--minutes 30] [--round 60] [--nodes 5] [--seed N] [--calls 5] [--json]``.
 
 Nodes on loopback share one context. The first and the last are never touched, and their memory is watched; the others
 are killed, stopped, frozen or lose their network worker at random, and come back. After every round all nodes must
@@ -22,9 +22,6 @@ from calimero_tui.client.node import Node
 from calimero_tui.demo import story
 from tests.soak.nodes import Cluster, Disturbance
 
-ROUND: Final = 60.0
-"""Seconds of disturbance between two looks at the whole."""
-
 SETTLE: Final = 45.0
 """Seconds in which all nodes must agree after a round: one back-off at its limit and one sync round."""
 
@@ -40,9 +37,11 @@ WASM: Final = Path(__file__).parents[1] / "apps" / "wasm" / "kv.wasm"
 class Soak:
     """One run. ``rows`` are what was seen after every round."""
 
-    def __init__(self, cluster: Cluster, dice: random.Random) -> None:
+    def __init__(self, cluster: Cluster, dice: random.Random, length: float, pause: float) -> None:
         self.cluster = cluster
         self.dice = dice
+        self._length = length
+        self._pause = pause
         self.rows: list[dict[str, object]] = []
         self.calls = self.failed = 0
         self._nodes: list[Node] = []
@@ -70,11 +69,12 @@ class Soak:
             writing.cancel()
         row = {"round": number, "disturbed": disturbed, **await self._settle(), "calls": self.calls}
         row |= {"calls_refused": self.failed, "rss_mb": self.cluster.memory(), "streams": await self._streams()}
+        row["rss_by_worker_mb"] = self.cluster.memory_of(1)
         self.rows.append(row)
         return row
 
     async def _disturb(self, done: list[str]) -> None:
-        end = asyncio.get_running_loop().time() + ROUND
+        end = asyncio.get_running_loop().time() + self._length
         while asyncio.get_running_loop().time() < end:
             number = self.dice.randrange(2, len(self.cluster.urls))
             kind = self.dice.choice(list(Disturbance))
@@ -92,7 +92,7 @@ class Soak:
                 self.calls += 1
             except Exception:  # noqa: BLE001 - a node that is down refuses in many ways, all of them expected
                 self.failed += 1
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(self._pause)
 
     async def _settle(self) -> dict[str, object]:
         """Wait until all nodes agree and see each other."""
@@ -146,7 +146,7 @@ async def main(options: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
         cluster = await Cluster.start(options.nodes, Path(home))
-        soak = Soak(cluster, random.Random(options.seed))
+        soak = Soak(cluster, random.Random(options.seed), options.round, 1 / options.calls)
         try:
             await soak.form()
             end = asyncio.get_running_loop().time() + options.minutes * 60
@@ -163,6 +163,8 @@ async def main(options: argparse.Namespace) -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--round", type=float, default=60, help="seconds of disturbance between two looks at the whole")
+    parser.add_argument("--calls", type=float, default=5, help="attempted calls a second")
     parser.add_argument("--nodes", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -53,6 +53,13 @@ class Cluster:
         """Resident megabytes of every node, all its processes together."""
         return [round(sum(map(_rss, _processes(node.process.pid))) / 1e6, 1) for node in self.nodes]
 
+    def memory_of(self, number: int) -> dict[str, float]:
+        """Resident megabytes of the processes of one node, by name."""
+        node = self.nodes[number - 1]
+        pids = {"supervisor": node.process.pid}
+        pids |= {name: node.worker_pid(name) for name in node.details.get("workers", {})}
+        return {name: round(_rss(psutil.Process(pid)) / 1e6, 1) for name, pid in pids.items() if psutil.pid_exists(pid)}
+
     async def disturb(self, number: int, kind: Disturbance, *, away: float) -> None:
         """Let one node be away for so many seconds, and bring it back."""
         self.disturbances += 1
