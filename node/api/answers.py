@@ -137,6 +137,12 @@ class Nonce(Snake, frozen=True):
     nonce: str
 
 
+class Wrapped(Camel, frozen=True):
+    """The nothing that a client gets that sent a bare list of capabilities."""
+
+    data: None
+
+
 class ClientKeys(Camel, frozen=True):
     client_keys: list[Any]
 

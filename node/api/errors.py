@@ -21,11 +21,13 @@ from node.errors import (
     FunctionCallError,
     InvalidId,
     InvalidInvitation,
+    NotAMember,
     NotFound,
     Unauthenticated,
     Unauthorized,
     Uninitialized,
     UnknownContext,
+    Unreachable,
     WorkerLost,
 )
 
@@ -72,6 +74,7 @@ TABLE: Final[tuple[Meaning, ...]] = (
     Meaning(UnknownContext, 404, "ContextNotFound"),
     Meaning(Uninitialized, 503, "Uninitialized"),
     Meaning(Unauthorized, 403, "Unauthorized"),
+    Meaning(NotAMember, 403, "InternalError"),
     Meaning(ApplicationNotInstalled, 404, "ApplicationNotInstalled"),
     Meaning(AliasResolutionFailed, 400, "AliasResolutionFailed"),
     Meaning(FunctionCallError, 500, "FunctionCallError"),
@@ -82,6 +85,7 @@ TABLE: Final[tuple[Meaning, ...]] = (
     Meaning(NotFound, 404, "InternalError"),
     Meaning(Busy, 503, "InternalError"),
     Meaning(WorkerLost, 503, "InternalError"),
+    Meaning(Unreachable, 503, "InternalError"),
     Meaning(DeadlineExceeded, 504, "InternalError"),
     Meaning(CalimeroError, 500, "InternalError"),
 )

@@ -6,7 +6,9 @@ same limit wherever it occurs.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
+import json
+import re
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -95,14 +97,17 @@ class InviteSpecialized(Body, frozen=True):
     inviter_id: PublicKey | None = None
 
 
+Capability = Literal["ManageApplication", "ManageMembers", "Proxy"]
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """Snake case, as in the reference."""
 
-    capabilities: list[tuple[PublicKey, str]]
+    capabilities: list[tuple[PublicKey, Capability]]
     signer_id: PublicKey
 
 
-CapabilityPairs = list[tuple[PublicKey, str]]
+CapabilityPairs = list[tuple[PublicKey, Capability]]
 """What two published clients send in place of :class:`Capabilities`."""
 
 
@@ -240,8 +245,15 @@ def convert(model: type[Model], value: object) -> Model:
     Raises :class:`msgspec.ValidationError` for a wrong shape, :class:`BadRequest` for a broken limit.
     """
     found = msgspec.convert(value, type=model, dec_hook=from_text)
+    if isinstance(found, InstallUrl) and _SCHEME.match(found.url) is None and found.url:
+        told = json.dumps(found.url, ensure_ascii=False)
+        raise msgspec.ValidationError(f"relative URL without a base: {told} - at `$.url`")
     check(found)
     return found
+
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+"""How an absolute URL begins."""
 
 
 # -- limits

@@ -25,6 +25,7 @@ _TEXTS: Final = {
     403: "The node, or the token, may not do that",
     404: "There is nothing of that name here",
     405: "The path has no such method",
+    408: "The body did not arrive in time",
     409: "The name is taken",
     410: "The session expired",
     413: "The body is too large",
@@ -32,7 +33,7 @@ _TEXTS: Final = {
     422: "The body is JSON of another shape",
     500: "The operation failed; the text says why",
     501: "The node cannot do that",
-    503: "Not now: a worker is busy, starting, or has no state yet",
+    503: "Not now: a worker is busy, starting, or has no state yet; a peer is away; too many connections",
     504: "No answer in time",
 }
 
@@ -120,7 +121,7 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.module.value],
         "parameters": [_parameter(name) for name in route.parameters] + [_query(query) for query in route.query],
-        "responses": {"200": _good(route, schemas), **{str(s): _bad(route, s) for s in sorted(set(route.statuses))}},
+        "responses": {"200": _good(route, schemas), **{str(s): _bad(route, s) for s in route.every_status if s != 200}},
         "x-extension": route.extension,
         "x-guarded": route.guarded,
         "x-permission": route.permission,

@@ -96,6 +96,13 @@ class Route:
         """Names in braces, in order."""
         return tuple(part.strip("{*}") for part in self.path.split("/") if part.startswith("{"))
 
+    @property
+    def every_status(self) -> tuple[int, ...]:
+        """All that can be answered, in order. A body is read whether the route wants one or not, so everywhere it can
+        be too large, or too late (408); and everywhere there can be too many connections (503)."""
+        named = {400} if self.parameters else set()
+        return tuple(sorted({200, *self.statuses, *named, self.wording.too_large[1], 408, 503}))
+
 
 @dataclass(frozen=True, slots=True)
 class SocketRoute:

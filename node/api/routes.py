@@ -217,12 +217,12 @@ _CONTEXTS: Final = (
         answers.ClientKeys, extension=True,
     ),
     _admin(
-        "POST", f"{_CONTEXT}/capabilities/grant", "grant", "Grant capabilities", None,
+        "POST", f"{_CONTEXT}/capabilities/grant", "grant", "Grant capabilities", answers.Wrapped | None,
         body=models.Capabilities | models.CapabilityPairs, wrapped=False,
         permission="context:capabilities:grant[context]", statuses=(403, 404),
     ),
     _admin(
-        "POST", f"{_CONTEXT}/capabilities/revoke", "revoke", "Revoke capabilities", None,
+        "POST", f"{_CONTEXT}/capabilities/revoke", "revoke", "Revoke capabilities", answers.Wrapped | None,
         body=models.Capabilities | models.CapabilityPairs, wrapped=False,
         permission="context:capabilities:revoke[context]", statuses=(403, 404),
     ),

@@ -131,6 +131,7 @@ _WANTED: Final[dict[str, str]] = {
 }  # fmt: skip
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 _WRONG: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_VARIANT: Final = re.compile(r"Invalid enum value '(.*)'$", re.DOTALL)
 _PLACE: Final = re.compile(r" - at `\$(.*)`$")
 
 
@@ -146,6 +147,8 @@ def describe(error: msgspec.ValidationError) -> str:
 def _message(text: str) -> str:
     if (found := _MISSING.match(text)) is not None:
         return f"missing field `{found[1]}`"
+    if (found := _VARIANT.match(text)) is not None:
+        return f"unknown variant `{found[1]}`"
     if (found := _WRONG.match(text)) is not None:
         wanted = found[1].split(" | ")[0]
         return f"invalid type: {_KINDS.get(found[2], found[2])}, expected {_WANTED.get(wanted, wanted)}"

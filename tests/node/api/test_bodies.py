@@ -66,6 +66,19 @@ def test_an_id_is_refused_in_the_words_of_the_reference_with_its_place() -> None
     assert str(found) == f"Invalid JSON data: {SHAPE}applicationId: invalid length 3, expected a base58 encoded hash"
 
 
+def test_an_address_to_install_from_is_absolute() -> None:
+    found = refused(models.InstallUrl, {"url": "nope", "metadata": []})
+    assert str(found) == f'Invalid JSON data: {SHAPE}url: relative URL without a base: "nope"'
+    assert found.status == 400
+    body = json.dumps({"url": "ftp://h/a.wasm", "metadata": []}).encode()
+    assert read_body(VALIDATED, models.InstallUrl, JSON, body).url == "ftp://h/a.wasm"
+
+
+def test_a_capability_is_one_of_three() -> None:
+    found = refused(models.Capabilities, {"capabilities": [[str(PK), "Fly"]], "signer_id": str(PK)})
+    assert str(found) == f"Invalid JSON data: {SHAPE}capabilities[0][1]: unknown variant `Fly`"
+
+
 @pytest.mark.parametrize("wrong", [True, 1, None, [], {}])
 def test_an_id_must_be_a_text(wrong: Any) -> None:
     assert "applicationId" in str(refused(models.CreateContext, {**CREATE, "applicationId": wrong}))

@@ -163,11 +163,11 @@ async def _serves_nothing(_: str, request: Request[Any]) -> Message:
     raise AssertionError(request)
 
 
-def run(body: Callable[[], Awaitable[None]]) -> None:
+def run(body: Callable[[], Awaitable[None]], seconds: float = 15) -> None:
     """Run a test body with a deadline below that of the test."""
 
     async def main() -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(seconds):
             await body()
 
     asyncio.run(main())

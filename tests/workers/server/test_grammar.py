@@ -20,10 +20,10 @@ from tests.workers.server.grammar import Grammar, Sent
 from tests.workers.server.real import Context, node
 from tests.workers.server.scripted import Served, run, serving
 
-CASES = 1500
+CASES = 700
 MANY = 20_000
-ALWAYS = {200, 400, 404, 405, 408, 413}
-"""Statuses that need no mention: a path that is none, a method that is none, a body too large or too late."""
+ALWAYS = {404, 405}
+"""Statuses that need no mention: a path that is none, a method that is none."""
 
 
 def check(sent: Sent, answer: httpx.Response) -> str | None:
@@ -31,7 +31,7 @@ def check(sent: Sent, answer: httpx.Response) -> str | None:
     what = f"{sent.method} {sent.path} {sent.body!r}: {answer.status_code} {answer.text[:300]}"
     if "internal fault" in answer.text:
         return what
-    if sent.method == sent.route.method and answer.status_code not in ALWAYS | set(sent.route.statuses):
+    if sent.method == sent.route.method and answer.status_code not in ALWAYS | set(sent.route.every_status):
         return f"undocumented status: {what}"
     kind = answer.headers.get("content-type", "")
     if kind.startswith("application/json") and sent.method != "HEAD":
@@ -90,7 +90,7 @@ def test_any_request_is_answered_as_the_table_says() -> None:
             assert served.api.metrics.faults == 0
             assert {400, 404, 405, 422, 500} <= statuses.keys()
 
-    run(main)
+    run(main, 50)
 
 
 def test_any_websocket_message_is_answered_or_dropped() -> None:

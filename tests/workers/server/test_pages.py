@@ -15,7 +15,7 @@ from node.api.router import Router
 from node.api.routes import ROUTES
 from node.codec import borsh
 from node.context.owner.tree import StateNode
-from node.errors import UnknownContext, WorkerLost
+from node.errors import ConfigError, UnknownContext, Unreachable, WorkerLost
 from node.primitives import DeltaId, EntityId, Hash
 from node.storage.entities import ChildInfo, EntityIndex, Metadata
 from tests.node.api.ids import CTX, PK
@@ -161,6 +161,28 @@ def test_series_of_calls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- peers, sessions, history
 
 
+def test_what_is_no_peer_and_who_is_away() -> None:
+    async def main() -> None:
+        known = network.PeerRecord("a", ["/x"], connected=False)
+        answers: dict[type[Request[Any]], Answer] = {
+            network.ListPeers: network.PeerList("me", [], [known]),
+            network.PingPeer: Unreachable("peer a is away"),
+            network.Dial: ConfigError("address 'x' is no multiaddr"),
+        }
+        async with serving(answers) as served:
+            answer = await served.http.post(f"{OWN}/peers/b/ping")
+            assert (answer.status_code, answer.json()["error"][:42]) == (
+                404,
+                "there is no connected or wanted peer 'b'; ",
+            )
+            answer = await served.http.post(f"{OWN}/peers/a/ping")
+            assert (answer.status_code, answer.json()) == (503, {"error": "peer a is away"})
+            answer = await served.http.post(f"{OWN}/peers", json={"address": "x"})
+            assert (answer.status_code, answer.json()) == (400, {"error": "address 'x' is no multiaddr"})
+
+    run(main)
+
+
 def test_peers_and_sessions() -> None:
     async def main() -> None:
         answers: dict[type[Request[Any]], Answer] = {
@@ -175,7 +197,7 @@ def test_peers_and_sessions() -> None:
             assert (await get(served, f"{OWN}/peers"))["peers"][0]["latencyMs"] == 1.2
             answer = await served.http.post(f"{OWN}/peers", json={"address": "/ip4/1.2.3.4/tcp/1/p2p/b"})
             assert answer.json() == {"data": {"peer": "b"}}
-            assert (await served.http.post(f"{OWN}/peers/b/ping")).json() == {"data": {"milliseconds": 2.5}}
+            assert (await served.http.post(f"{OWN}/peers/a/ping")).json() == {"data": {"milliseconds": 2.5}}
             assert (await get(served, f"{OWN}/sessions?limit=3"))["sessions"] == [{"peer": "a"}]
             assert served.script.asked[-1] == sync.ListSessions(3)
             await get(served, f"{OWN}/sessions?limit=0", 400)

@@ -146,10 +146,10 @@ async def _capabilities(api: Api, request: Request, body: Capabilities, *, grant
     """The bare list of two published clients is answered as they expect it; the first own identity signs it."""
     context_id = path_id(ContextId, request, "context")
     if isinstance(body, models.Capabilities):
-        await api.backend.sync(sync.ChangeCapabilities(context_id, body.signer_id, grant, body.capabilities))
+        await api.backend.sync(sync.ChangeCapabilities(context_id, body.signer_id, grant, [*body.capabilities]))
         return reply(None)
     signer = await _signer(api, context_id)
-    await api.backend.sync(sync.ChangeCapabilities(context_id, signer, grant, body))
+    await api.backend.sync(sync.ChangeCapabilities(context_id, signer, grant, [*body]))
     return data(None)
 
 

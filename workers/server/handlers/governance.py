@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,19 +15,25 @@ from workers.messages import sync
 from workers.server.api import Api
 from workers.server.replies import data, path_id
 
+NO_CONFIG: Final = "Context not found"
+"""The reference reads the context's configuration first, and answers 500 on all these routes when there is none."""
+
 
 async def _read(api: Api, request: Request, method: str, args: object, contract: str = "proxy") -> Any:
     context_id = path_id(ContextId, request, "context")
     try:
         raw = await api.backend.sync(sync.ReadRegistry(context_id, contract, method, json.dumps(args).encode()))
     except UnknownContext as error:
-        raise ContextError("Context not found") from error
+        raise ContextError(NO_CONFIG) from error
     return json.loads(raw.result)
 
 
 async def proxy_contract(api: Api, request: Request, body: Any) -> Response:
     context_id = path_id(ContextId, request, "context")
-    return data((await api.backend.context(context_id)).config.proxy_contract)
+    try:
+        return data((await api.backend.context(context_id)).config.proxy_contract)
+    except UnknownContext as error:
+        raise ContextError(NO_CONFIG) from error
 
 
 async def proposals(api: Api, request: Request, body: models.Page) -> Response:
@@ -68,7 +74,10 @@ async def approve(api: Api, request: Request, body: models.Approve) -> Response:
 
 async def _send(api: Api, request: Request, signer: Any, proposal_id: Hash, actions: bytes | None) -> Response:
     context_id = path_id(ContextId, request, "context")
-    answer = await api.backend.sync(sync.Propose(context_id, signer, proposal_id, actions))
+    try:
+        answer = await api.backend.sync(sync.Propose(context_id, signer, proposal_id, actions))
+    except UnknownContext as error:
+        raise ContextError(NO_CONFIG) from error
     found = json.loads(answer.result or b"null")
     return data(found or {"proposal_id": str(proposal_id), "num_approvals": 0})
 

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from node.api import models
-from node.api.errors import Missing
+from node.api.errors import BadRequest, Missing
 from node.api.openapi import openapi
-from node.errors import ContextError
+from node.api.route import OWN
+from node.errors import ConfigError, ContextError
 from workers.messages import network, runtime, sync
 from workers.messages.network import PeerRecord
 from workers.server.api import Api
@@ -106,12 +107,19 @@ def _peer_json(peer: PeerRecord) -> dict[str, Any]:
 
 
 async def add_peer(api: Api, request: Request, body: models.AddPeer) -> Response:
-    dialled = await api.backend.network(network.Dial(body.address))
+    try:
+        dialled = await api.backend.network(network.Dial(body.address))
+    except ConfigError as error:
+        raise BadRequest(str(error)) from error
     return data({"peer": dialled.peer})
 
 
 async def ping_peer(api: Api, request: Request, body: Any) -> Response:
-    answered = await api.backend.network(network.PingPeer(request.path_params["peer"]))
+    peer = request.path_params["peer"]
+    listed = await api.backend.network(network.ListPeers())
+    if all(found.peer != peer for found in listed.peers):
+        raise Missing(f"there is no connected or wanted peer {peer!r}; GET {OWN}/peers lists those that there are")
+    answered = await api.backend.network(network.PingPeer(peer))
     return data({"milliseconds": round(answered.seconds * 1000, 3)})
 
 
