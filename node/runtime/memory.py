@@ -7,7 +7,7 @@ its memory. No view leaves this class. Layouts: core 0.10.0: crates/sys/src, cra
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final, TypeAlias
 
@@ -27,13 +27,25 @@ VALUE_RETURN: Final = Struct("<QQQ")
 SMALL: Final = 256
 """Bytes of a Buffer up to which a packer of its length copies it: half the time of a slice. Most are keys and rows."""
 
-_words: Final[Callable[[memoryview, int], Descriptor]] = BUFFER.unpack_from
-_take: Final = tuple(Struct(f"{length}s").unpack_from for length in range(SMALL + 1))
-_put: Final = tuple(Struct(f"{length}s").pack_into for length in range(SMALL + 1))
-_put_word: Final = Struct("<Q").pack_into
+words: Final[Callable[[memoryview, int], Descriptor]] = BUFFER.unpack_from
+"""The Buffer at a place of a view."""
 
-OUTSIDE: Final = (struct.error, IndexError, OverflowError)
-"""What a packer raises for a place outside of the view. The view may be old then, so the checks follow."""
+TAKE: Final[Sequence[Callable[[memoryview, int], tuple[bytes]]]] = tuple(
+    Struct(f"{length}s").unpack_from for length in range(SMALL + 1)
+)
+"""By length: the bytes at a place of a view, as a tuple of one."""
+
+PUT: Final[Sequence[Callable[[memoryview, int, bytes], None]]] = tuple(
+    Struct(f"{length}s").pack_into for length in range(SMALL + 1)
+)
+"""By length: write bytes of that length to a place of a view."""
+
+put_word: Final = Struct("<Q").pack_into
+"""Write a u64 to a place of a view."""
+
+OUTSIDE: Final = (struct.error, LookupError, OverflowError)
+"""What the packers, and looking one up, raise for a place outside of the view or a length above SMALL; also a row or a
+register that is not known. Nothing has happened then, and the view may be old, so the checked way follows."""
 
 
 class GuestMemory:
@@ -63,7 +75,7 @@ class GuestMemory:
     def descriptor(self, pointer: int) -> Descriptor:
         if pointer + 16 > self.size:
             self.require(pointer + 16)
-        return _words(self.view, pointer)
+        return words(self.view, pointer)
 
     def slice(self, address: int, length: int) -> bytes:
         end = address + length
@@ -78,10 +90,9 @@ class GuestMemory:
         """
         view = self.view
         try:
-            address, length = _words(view, pointer)
+            address, length = words(view, pointer)
             if length <= SMALL and length <= most:
-                small: bytes = _take[length](view, address)[0]
-                return small
+                return TAKE[length](view, address)[0]
         except OUTSIDE:
             pass
         address, length = self.descriptor(pointer)
@@ -94,9 +105,9 @@ class GuestMemory:
         first, second = pointers
         view = self.view
         try:
-            (at, length), (other_at, other_length) = _words(view, first), _words(view, second)
+            (at, length), (other_at, other_length) = words(view, first), words(view, second)
             if length <= SMALL and other_length <= SMALL and length <= most[0] and other_length <= most[1]:
-                return _take[length](view, at)[0], _take[other_length](view, other_at)[0]
+                return TAKE[length](view, at)[0], TAKE[other_length](view, other_at)[0]
         except OUTSIDE:
             pass
         return self._read_two(pointers, most, what)
@@ -126,7 +137,7 @@ class GuestMemory:
         length = len(data)
         if length <= SMALL:
             try:
-                _put[length](self.view, address, data)
+                PUT[length](self.view, address, data)
             except OUTSIDE:
                 pass
             else:
@@ -139,10 +150,10 @@ class GuestMemory:
     def write_word(self, address: int, word: int) -> None:
         """Write a u64."""
         try:
-            _put_word(self.view, address, word)
+            put_word(self.view, address, word)
         except OUTSIDE:
             self.require(address + 8)
-            _put_word(self.view, address, word)
+            put_word(self.view, address, word)
 
     def release(self) -> None:
         """Forget the view: the instance is about to be deleted and its memory with it."""

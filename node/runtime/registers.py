@@ -16,21 +16,22 @@ SMALL: Final = MAX_REGISTERS_CAPACITY // MAX_REGISTERS - REGISTER_OVERHEAD
 
 
 class Registers:
-    """``data`` maps register id to content."""
+    """``data`` maps register id to content. ``quick`` is the same mapping as long as all registers have been small, and
+    an empty one afterwards: what it has may be set to anything up to SMALL at once."""
 
-    __slots__ = ("_large", "data")
+    __slots__ = ("data", "quick")
 
     def __init__(self) -> None:
         self.data: dict[int, bytes] = {}
-        self._large = False
+        self.quick = self.data
 
     def set(self, register: int, content: bytes) -> None:
         """Raises HostError (invalid memory access) beyond a limit.
 
         As long as every register is small, no number of them reaches the capacity, and nothing is summed up.
         """
-        data = self.data
-        if (register in data or len(data) < MAX_REGISTERS) and len(content) <= SMALL and not self._large:
+        data = self.quick
+        if len(content) <= SMALL and (register in data or (len(data) < MAX_REGISTERS and data is self.data)):
             data[register] = content
         else:
             self._set_checked(register, content)
@@ -52,7 +53,8 @@ class Registers:
         if size > MAX_REGISTER_SIZE or used > MAX_REGISTERS_CAPACITY:
             raise faults.invalid_memory_access()
         self.data[register] = content
-        self._large = self._large or size > SMALL
+        if size > SMALL:
+            self.quick = {}
 
     def get(self, register: int) -> bytes:
         try:

@@ -18,25 +18,13 @@ WRITE_NAMES: Final = (KEY, "value length")
 
 
 def storage_read(vm: VMLogic, key: int, register: int) -> int:
-    state = vm.state
-    raw = vm.memory.read(key, MAX_STORAGE_KEY, KEY)
-    value = state.known.get(raw) or _read_padded(state, raw)
-    if value is None:
-        return 0
-    vm.registers.set(register, value)
-    return 1
+    return _answer(vm, register, _read_padded(vm.state, vm.memory.read(key, MAX_STORAGE_KEY, KEY)))
 
 
 def storage_write(vm: VMLogic, key: int, value: int, register: int) -> int:
     raw, content = vm.memory.read_two((key, value), WRITE_LIMITS, WRITE_NAMES)
-    row_key = raw if len(raw) == STATE_KEY_LENGTH else _padded(raw)
-    if row_key is None:
-        return 0
-    old = vm.state.swap(row_key, content)
-    if old is None:
-        return 0
-    vm.registers.set(register, old)
-    return 1
+    row_key = _padded(raw)
+    return _answer(vm, register, vm.state.swap(row_key, content)) if row_key is not None else 0
 
 
 def storage_remove(vm: VMLogic, key: int, register: int) -> int:

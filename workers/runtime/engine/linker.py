@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from types import FunctionType
 from typing import Final, cast
 
 from wasmtime import Engine, FuncType, ValType
@@ -17,6 +18,7 @@ from node.runtime import faults
 from node.runtime.host.table import MODULE, TABLE, HostFunction, WasmType
 from node.runtime.logic import VMLogic
 from workers.runtime.engine import capi
+from workers.runtime.engine.hot import HOT
 
 SLOTS: Final = 10
 """u64 words that a view of arguments spans: five arguments of two words each, the widest row of the table."""
@@ -71,7 +73,7 @@ class Linker:
         self._callbacks = [self._define(row) for row in TABLE.values()]
 
     def _define(self, row: HostFunction) -> object:
-        callback = capi.CALLBACK(_callback(row, self.board))
+        callback = capi.CALLBACK(callback_of(row, self.board))
         signature = FuncType([_value_type(t) for t in row.wasm_params], [_value_type(t) for t in row.wasm_results])
         name = row.name.encode()
         error = capi.linker_define(
@@ -97,10 +99,20 @@ def _value_type(wasm: WasmType) -> ValType:
     return ValType.i32() if wasm == "i32" else ValType.i64()
 
 
-def _callback(row: HostFunction, board: Switchboard) -> Callback:
-    """One closure per shape: unpacking a fixed number of arguments is what makes a call cheap."""
+def callback_of(row: HostFunction, board: Switchboard) -> Callback:
+    """What wasmtime calls. One closure per shape: unpacking a fixed number of arguments is what makes a call cheap."""
     shape = (len(row.params), row.result is not None)
-    return _SHAPES[shape](row.call, board) if shape in _SHAPES else _any_shape(row, board)
+    checked = own_code(_SHAPES[shape](row.call, board) if shape in _SHAPES else _any_shape(row, board))
+    return HOT[row.name](checked, board) if row.name in HOT else checked
+
+
+def own_code(function: Callback) -> Callback:
+    """The same function on a copy of its code. The interpreter keeps what it learned about a call in the code, and
+    closures of one ``def`` share theirs: each host function would undo what the one before it taught."""
+    assert isinstance(function, FunctionType)
+    return FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__
+    )
 
 
 def _one(call: Callable[..., int | None], board: Switchboard) -> Callback:
