@@ -16,7 +16,7 @@ SOON: Final = 8.0
 """Seconds within which gossip and joins end; less than the reference's sync tick of ten seconds."""
 
 LATER: Final = 120.0
-"""Seconds within which nodes that missed something agree: a few ticks of the reference, and two of its hangs of 30 s."""
+"""Seconds within which nodes that missed something agree: a few ticks of the reference and two of its hangs."""
 
 
 class Member:
