@@ -103,9 +103,11 @@ def fold(entries: Entries, delta_id: DeltaId, changes: Iterable[Change]) -> None
             entries[change.entity] = Version(change.data, change.at_ns, delta_id)
 
 
-def diff(graph: Graph, old: DeltaId, new: DeltaId, changes: Changes) -> list[Difference]:
+def diff(
+    graph: Graph, old: DeltaId, new: DeltaId, changes: Changes, *, base: Mapping[EntityId, Version] | None = None
+) -> list[Difference]:
     """Entries whose bytes differ between two deltas, ordered by id; works across forks as well."""
-    before, after = state_at(graph, old, changes), state_at(graph, new, changes)
+    before, after = state_at(graph, old, changes, base=base), state_at(graph, new, changes, base=base)
     found = (Difference(key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys()))
     return [row for row in found if _bytes(row.before) != _bytes(row.after)]
 

@@ -278,6 +278,11 @@ class DagStore(Generic[D]):
         """True if a snapshot holds the effects of this delta and only its ancestry can still be learnt."""
         return delta_id in self._checkpoints
 
+    @property
+    def partial(self) -> bool:
+        """True if a snapshot stands for the beginning of the history."""
+        return bool(self._checkpoints)
+
     def learn(self, delta: Causal) -> None:
         """Take the real parents of a covered delta: they are covered too, so an ancestor of a snapshot that turns up
         late is neither executed again nor made a head (the reference does both)."""

@@ -73,6 +73,7 @@ class Scope:
     KEPT_KEYS: Final = b"kept-keys\0\0\0\0\0\0\0"
     OUTBOX: Final = b"event-outbox\0\0\0\0"
     GOVERNANCE: Final = b"governance owed\0"
+    ORIGINAL: Final = b"entry original\0\0"
 
 
 def in_context(context_id: ContextId, rest: bytes) -> bytes:

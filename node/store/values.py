@@ -15,6 +15,7 @@ from node.primitives import (
     BlobId,
     ContextId,
     DeltaId,
+    EntityId,
     Hash,
     PrivateKey,
     PublicKey,
@@ -167,6 +168,15 @@ class KeptIdentity:
     context_id: ContextId
     public_key: PublicKey
     identity: ContextIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Column Generic, ours: an entry as a snapshot brought it, before a delta wrote it; None: it was not there."""
+
+    entity: EntityId
+    data: bytes | None
+    at_ns: u64
 
 
 def uninitialised(application_id: ApplicationId) -> ContextMeta:

@@ -31,7 +31,9 @@ from node.store.values import ContextMeta
 CHUNK: Final = 1000
 """Rows of one batch while copying: an interrupted import is begun again, so a batch need not hold a whole context."""
 
-OURS: Final = frozenset({Scope.ORIGIN, Scope.KEPT_KEYS, Scope.OUTBOX, Scope.SYNC_IN_PROGRESS})
+OURS: Final = frozenset(
+    {Scope.ORIGIN, Scope.KEPT_KEYS, Scope.OUTBOX, Scope.SYNC_IN_PROGRESS, Scope.GOVERNANCE, Scope.ORIGINAL}
+)
 """Scopes of the Generic column that mean nothing to merod, or would make it distrust the state."""
 
 EVERYWHERE: Final = (Column.APPLICATION, Column.BLOBS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from node.codec import borsh
 from node.dag.delta import ZERO_HLC, CausalDelta, Kind, Link
 from node.errors import StorageError
-from node.primitives import GENESIS, ContextId, DeltaId, Hash, PublicKey
+from node.primitives import GENESIS, ContextId, DeltaId, EntityId, Hash, PublicKey
 from node.store.base import Batch, View
 from node.store.columns import CONTEXT_COLUMNS, Column, Scope, delta_of, generic_key, in_context, member_of
 from node.store.values import (
@@ -19,9 +19,13 @@ from node.store.values import (
     ContextMeta,
     DeltaOrigin,
     KeptIdentity,
+    Original,
     OutboxEntry,
     delta_row,
 )
+
+HALF = 16
+"""Bytes of each of the two digests in the key of an original: context first, then entity."""
 
 NO_ACTIONS = bytes(4)
 """Borsh of an empty action list."""
@@ -151,6 +155,25 @@ class ContextRows:
         entries = [borsh.decode(OutboxEntry, raw) for _, raw in rows]
         return [entry for entry in entries if entry.context_id == self.context_id]
 
+    # originals
+
+    def has_original(self, entity: EntityId) -> bool:
+        return self.view.get(Column.GENERIC, self._original_key(entity)) is not None
+
+    def put_original(self, batch: Batch, original: Original) -> None:
+        batch.put(Column.GENERIC, self._original_key(original.entity), borsh.encode(original))
+
+    def originals(self) -> Iterator[Original]:
+        rows = self.view.scan(Column.GENERIC, self._originals())
+        return (borsh.decode(Original, raw) for _, raw in rows)
+
+    def _originals(self) -> bytes:
+        """Where the originals of this context lie, side by side."""
+        return Scope.ORIGINAL + self._digest(b"")[:HALF]
+
+    def _original_key(self, entity: EntityId) -> bytes:
+        return generic_key(Scope.ORIGINAL, self._digest(b"")[:HALF] + self._digest(entity)[:HALF])
+
     # everything
 
     def drop_all(self, batch: Batch) -> None:
@@ -159,6 +182,7 @@ class ContextRows:
             batch.delete(Column.GENERIC, self._origin_key(link.id))
             self.drop_outbox(batch, link.id)
         batch.delete(Column.GENERIC, generic_key(Scope.SYNC_IN_PROGRESS, self.context_id))
+        batch.delete_all(Column.GENERIC, (key for key, _ in self.view.scan(Column.GENERIC, self._originals())))
         for column in CONTEXT_COLUMNS:
             batch.delete_all(column, (key for key, _ in self.view.scan(column, self.context_id)))
 

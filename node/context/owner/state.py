@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from node.codec import borsh
+from node.context.owner import originals
 from node.context.owner.clock import ContextTime
 from node.context.owner.host import Host, Runnable
 from node.context.owner.rows import ContextRows
@@ -90,6 +91,8 @@ class ContextState:
     ) -> None:
         """Write a delta as applied, together with its effects, the new root and the new heads."""
         self.rows.put_delta(batch, delta, applied=True)
+        if self.dag.partial:
+            originals.keep(self.rows, batch, delta.payload)
         application = application_id or self.meta.application_id
         self.commit(batch, meta=ContextMeta(application, root, self.dag.heads_after(delta)))
 
