@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.crypto import ed25519
-from node.primitives import Hash, PrivateKey
+from node.primitives import EntityId, Hash, PrivateKey
+from node.storage.collections.maps import UnorderedMap
 from node.storage.collections.register import RegisterShape, register
-from node.storage.collections.shapes import BLOB, TEXT
+from node.storage.collections.shapes import BLOB, DIGEST, TEXT
 from node.storage.delta import Actions, actions_of, encode_artifact, sign_actions
 from node.storage.env import INTEROP, REFERENCE, REPAIRED, Rules, guest_env
 from node.storage.native import (
@@ -43,6 +44,8 @@ BOTH = signed_counter_field("both")
 NOTE = text_field("note")
 MINE = user_field("mine", BLOB)
 STONE = frozen_field("stone", BLOB)
+SHELVES = map_field("shelves", TEXT, DIGEST)
+"""A map of maps: the value is the inner map's id, which is drawn at random by whoever makes it."""
 
 
 def _map_set(state: State, args: bytes) -> None:
@@ -95,6 +98,20 @@ def _stone(state: State, args: bytes) -> None:
     state[STONE].insert(args[:1])
 
 
+def _shelf(state: State, args: bytes) -> None:
+    found = state[SHELVES].get(args[:1].decode())
+    if found is None:
+        inner = UnorderedMap.create(state.engine, TEXT, TEXT)
+        state[SHELVES].insert(args[:1].decode(), Hash(inner.id))
+    else:
+        inner = UnorderedMap.open(state.engine, EntityId(found), TEXT, TEXT)
+    inner.insert(args.decode(), args.decode())
+
+
+def _shelf_remove(state: State, args: bytes) -> None:
+    state[SHELVES].remove(args[:1].decode())
+
+
 def _read(state: State, args: bytes) -> bytes:
     shown = (
         sorted((key, item.value) for key, item in state[MAP].entries()),
@@ -104,6 +121,10 @@ def _read(state: State, args: bytes) -> bytes:
         state[NOTE].text(),
         sorted(state[MINE].inner.entries()),
         sorted(state[STONE].inner.entries()),
+        [
+            (key, sorted(UnorderedMap.open(state.engine, EntityId(inner), TEXT, TEXT).entries()))
+            for key, inner in sorted(state[SHELVES].entries())
+        ],
     )
     return repr(shown).encode()
 
@@ -121,11 +142,13 @@ METHODS: dict[str, Method] = {
     "mine": _mine,
     "not_mine": _not_mine,
     "stone": _stone,
+    "shelf": _shelf,
+    "shelf_remove": _shelf_remove,
 }
 
 
 def everything(rules: Rules = REPAIRED) -> NativeApp:
-    return NativeApp((MAP, SET, LIST, UP, BOTH, NOTE, MINE, STONE), {**METHODS, "read": _read}, rules)
+    return NativeApp((MAP, SET, LIST, UP, BOTH, NOTE, MINE, STONE, SHELVES), {**METHODS, "read": _read}, rules)
 
 
 @dataclass

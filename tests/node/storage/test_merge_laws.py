@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.primitives import PublicKey
+from node.primitives import EntityId, Hash, PublicKey
 from node.storage.collections.counter import GCounter, PnCounter
 from node.storage.collections.maps import UnorderedMap, UnorderedSet
+from node.storage.collections.owned import FrozenStorage, UserStorage
 from node.storage.collections.register import LwwRegister, RegisterShape, merge_registers
-from node.storage.collections.shapes import TEXT
+from node.storage.collections.shapes import DIGEST, TEXT
 from node.storage.collections.text import CharId, ReplicatedGrowableArray, RgaChar
 from node.storage.collections.vector import Vector
 from node.storage.engine import Engine
+from node.storage.entities import User
 from node.storage.env import INTEROP
 from node.storage.hlc import HybridTimestamp
 from tests.vectors.storage_steps import Harness
@@ -105,10 +107,59 @@ def text(engine: Engine, value: object) -> ReplicatedGrowableArray:
     return made
 
 
+class Owned:
+    """The values of members, each written by its owner."""
+
+    def __init__(self, engine: Engine, value: object) -> None:
+        self.storage = UserStorage.create(engine, TEXT)
+        assert isinstance(value, dict)
+        for owner, item in value.items():
+            self.storage.inner.insert(owner, item, User(owner))
+
+    def merge(self, other: Owned) -> None:
+        self.storage.inner.merge(other.storage.inner, max)
+
+
+class Frozen:
+    """Values under their hash; equal keys have equal values, so the one that is here stays."""
+
+    def __init__(self, engine: Engine, value: object) -> None:
+        self.storage = FrozenStorage.create(engine, TEXT)
+        assert isinstance(value, frozenset)
+        for item in value:
+            self.storage.insert(item)
+
+    def merge(self, other: Frozen) -> None:
+        self.storage.inner.merge(other.storage.inner, lambda mine, _: mine)
+
+
+class Nested:
+    """A map of counters: values that are in both maps are merged as counters."""
+
+    def __init__(self, engine: Engine, value: object) -> None:
+        self.engine = engine
+        self.map = UnorderedMap.create(engine, TEXT, DIGEST)
+        assert isinstance(value, dict)
+        for key, counts in value.items():
+            self.map.insert(key, Hash(g_counter(engine, counts).to_bytes()))
+
+    def counter(self, raw: Hash) -> GCounter:
+        return GCounter.open(self.engine, EntityId(raw))
+
+    def merge(self, other: Nested) -> None:
+        self.map.merge(other.map, self._merged)
+
+    def _merged(self, mine: Hash, theirs: Hash) -> Hash:
+        self.counter(mine).merge(self.counter(theirs))
+        return mine
+
+
 COUNTS = st.tuples(*[st.integers(0, 3)] * 3)
 PAIRS = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 3)
 TABLES = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"))
 SETS = st.frozensets(st.sampled_from("abcd"))
+PROFILES = st.dictionaries(st.sampled_from(EXECUTORS), st.sampled_from("xyz"))
+SHELVES = st.dictionaries(st.sampled_from("ab"), st.tuples(*[st.integers(0, 2)] * 3))
 CHARS = st.frozensets(st.sampled_from([(1, 0), (2, 1), (3, 1), (4, 3), (5, 9)]))
 
 
@@ -120,6 +171,12 @@ def read(made: object) -> object:
             return made.value(), sorted(made.positive.entries()), sorted(made.negative.entries())
         case MergingMap():
             return dict(made.map.entries())
+        case Owned():
+            return dict(made.storage.inner.entries())
+        case Frozen():
+            return dict(made.storage.inner.entries())
+        case Nested():
+            return {key: made.counter(raw).value() for key, raw in made.map.entries()}
         case UnorderedSet():
             return frozenset(made.values())
         case ReplicatedGrowableArray():
@@ -133,6 +190,9 @@ LAWS: dict[str, tuple[Fill, st.SearchStrategy[object]]] = {
     "UnorderedMap": (MergingMap, TABLES),
     "UnorderedSet": (unordered_set, SETS),
     "Text": (text, CHARS),
+    "UserStorage": (Owned, PROFILES),
+    "FrozenStorage": (Frozen, SETS),
+    "Nested": (Nested, SHELVES),
 }
 
 

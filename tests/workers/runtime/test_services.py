@@ -60,10 +60,14 @@ def test_a_blob_is_written_in_chunks_and_read_back(
     assert services.blob_open(BlobId(b"\5" * 32)) is None
 
 
-def test_a_blob_of_the_reference_has_the_reference_id(services: NodeServices) -> None:
+def test_a_blob_of_the_reference_has_the_reference_id(alice: Peer, services: NodeServices) -> None:
     writer = services.blob_create()
     writer.write(b"hello")
-    assert writer.finish().hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+    blob_id = writer.finish()
+    assert blob_id.hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+    blob = alice.ask(m.GetBlob(blob_id)).blob
+    assert blob is not None
+    assert [link.hex() for link in blob.links] == ["2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"]
     empty = services.blob_create().finish()
     assert empty.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     reader = services.blob_open(empty)
