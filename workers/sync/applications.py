@@ -12,9 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
-
-import httpx
+from urllib.parse import quote
 
 from node.abi.module import parse_module
 from node.context import bundle
@@ -26,6 +24,7 @@ from workers.messages import runtime, sync
 from workers.messages.base import Done
 from workers.messages.records import ApplicationRecord, BlobRecord
 from workers.sync.blobs import BlobKeeper
+from workers.sync.download import download, url_text
 from workers.sync.local import Owners
 
 log = logging.getLogger(__name__)
@@ -33,9 +32,6 @@ log = logging.getLogger(__name__)
 WASM_MAGIC: Final = b"\0asm"
 MAX_DOWNLOAD: Final = bundle.MAX_PACKED
 """Bytes of an application file: the largest bundle."""
-
-DOWNLOAD_TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-_PART: Final = 1 << 20
 
 
 class Applications:
@@ -67,10 +63,11 @@ class Applications:
         return sync.Installed(record)
 
     async def install_url(self, op: sync.InstallUrl) -> sync.Installed:
-        content = await _download(op.url)
+        source = url_text(op.url)
+        content = await download(source, MAX_DOWNLOAD)
         if op.hash is not None and hashlib.sha256(content).digest() != op.hash:
             raise ContextError(f"fatal: blob hash mismatch: {op.url} is not what its hash says")
-        return sync.Installed(await self._install(content, op.url, op.metadata, op.package, op.version))
+        return sync.Installed(await self._install(content, source, op.metadata, op.package, op.version))
 
     async def uninstall(self, op: sync.Uninstall) -> Done:
         await self._inform(runtime.RemoveApplication(op.id))
@@ -172,25 +169,3 @@ def _read_file(path: Path) -> tuple[Path, bytes]:
 def _file_url(path: Path) -> str:
     """The URL text that the reference makes of a path; it goes into the application's id."""
     return "file://" + quote(str(path), safe="/:@!$&'()*+,;=~-._|\\^[]")
-
-
-async def _download(url: str) -> bytes:
-    """Raises :class:`ContextError` naming the URL and what happened."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ContextError(f"{url!r} is no http or https URL")
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with (
-            httpx.AsyncClient(timeout=DOWNLOAD_TIMEOUT, follow_redirects=True) as client,
-            client.stream("GET", url) as response,
-        ):
-            response.raise_for_status()
-            async for part in response.aiter_bytes(_PART):
-                size += len(part)
-                if size > MAX_DOWNLOAD:
-                    raise ContextError(f"{url} has more than {MAX_DOWNLOAD} bytes")
-                parts.append(part)
-    except httpx.HTTPError as error:
-        raise ContextError(f"{url} could not be downloaded: {type(error).__name__}: {error}") from error
-    return b"".join(parts)
