@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
+from textual import events
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 
@@ -21,6 +22,7 @@ from calimero_tui.actions.base import Action, Session
 from calimero_tui.actions.registry import ACTIONS
 from calimero_tui.client.http import Http
 from calimero_tui.client.node import Node
+from calimero_tui.client.past import Past
 from calimero_tui.tui import messages as m
 from calimero_tui.tui.model.call import Answer, Call
 from calimero_tui.tui.model.network import Network
@@ -33,6 +35,7 @@ from calimero_tui.tui.screens.contexts import ContextsScreen
 from calimero_tui.tui.screens.dialogs import HelpScreen, PromptScreen, ResultScreen
 from calimero_tui.tui.screens.events import EventsScreen
 from calimero_tui.tui.screens.overview import OverviewScreen
+from calimero_tui.tui.screens.past import PastScreen
 from calimero_tui.tui.screens.peers import PeersScreen
 from calimero_tui.tui.screens.sync import SyncScreen
 from node.errors import CalimeroError
@@ -178,7 +181,8 @@ class Dashboard(App[None]):
         self._dirty = True
 
     def on_details_wanted(self) -> None:
-        self.run_worker(self._details(), group="details now", exclusive=True, exit_on_error=False)
+        # The function and not its coroutine: the next wish may end this worker before it begins.
+        self.run_worker(self._details, group="details now", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
 
     def on_call_wanted(self, message: m.CallWanted) -> None:
         self.run_worker(self._call(message.call), group="call", exit_on_error=False)
@@ -201,10 +205,27 @@ class Dashboard(App[None]):
     def on_ping_wanted(self, message: m.PingWanted) -> None:
         self.post_message(m.ActionWanted(ACTIONS.find("peer ping"), {"peer": message.peer}))
 
+    def on_past_wanted(self, message: m.PastWanted) -> None:
+        details = self.network.current_details()
+        if any(row.get("id") == message.delta for row in details.deltas):
+            past = Past(self.clients[details.url].http)
+            self.push_screen(PastScreen(past, details.context_id, details.deltas, message.delta))
+
     def on_show_wanted(self, message: m.ShowWanted) -> None:
         self.push_screen(ResultScreen(message.title, message.value))
 
     # -- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed behind the key that quits has no screen any more; Textual would end with a trace."""
+        if not isinstance(event, events.InputEvent) or self._has_screen():
+            await super().on_event(event)
+
+    def _has_screen(self) -> bool:
+        try:
+            return bool(self.screen_stack)
+        except ScreenStackError:
+            return False
 
     def action_open(self, name: str) -> None:
         self.switch_mode(name)
@@ -288,18 +309,28 @@ async def _for_ever(what: str, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(AGAIN)
 
 
-async def dashboard(urls: Sequence[str], *, title: str = "") -> int:
-    """Show the nodes until the user quits; the exit code. For callers that have an event loop."""
-    app = Dashboard(urls, title=title)
-    settled = asyncio.get_running_loop().call_later(SETTLED, gc.freeze)
+def settle(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Keep garbage collection from holding up keys; the result undoes it."""
+    settled = loop.call_later(SETTLED, gc.freeze)
     before = gc.get_threshold()
     gc.set_threshold(before[0], before[1], before[2] * RARER)
-    try:
-        await app.run_async()
-    finally:
+
+    def undo() -> None:
         settled.cancel()
         gc.set_threshold(*before)
         gc.unfreeze()
+
+    return undo
+
+
+async def dashboard(urls: Sequence[str], *, title: str = "") -> int:
+    """Show the nodes until the user quits; the exit code. For callers that have an event loop."""
+    app = Dashboard(urls, title=title)
+    undo = settle(asyncio.get_running_loop())
+    try:
+        await app.run_async()
+    finally:
+        undo()
     return app.return_code or 0
 
 

@@ -296,11 +296,11 @@ def standing(network: Network) -> tuple[str, str]:
     if away:
         what = "reconnecting" if any(node.last.state is State.RECONNECTING for node in away) else "connecting"
         return f"◐ {what}: {away[0].name if len(away) == 1 else len(away)}", "warn"
-    shared = network.contexts()
-    apart = sum(context.agreement is Agreement.DIFFERS for context in shared)
+    agreements = [context.agreement for context in network.contexts()]
+    apart = agreements.count(Agreement.DIFFERS)
     if apart:
-        return f"✗ {apart} of {len(shared)} differ", "bad"
-    fetching = sum(context.agreement is Agreement.FETCHING for context in shared)
+        return f"✗ {apart} of {len(agreements)} differ", "bad"
+    fetching = agreements.count(Agreement.FETCHING)
     if fetching:
         return f"◐ fetching {fetching}", "warn"
     return f"● {count(len(nodes), 'node')} ready", "good"

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable, TabbedContent, TabPane
 
-from calimero_tui.tui.messages import DetailsWanted, ScreenWanted
+from calimero_tui.tui.messages import DetailsWanted, PastWanted, ScreenWanted
 from calimero_tui.tui.model import tables
 from calimero_tui.tui.model.columns import Cell, Column, Row
 from calimero_tui.tui.model.snapshot import Details, Part
@@ -26,7 +26,8 @@ class ContextsScreen(Page):
     NAME = "contexts"
     ABOUT = (
         "Choose a context above; below are its members, its root on each node, the methods of its application, the "
-        "newest deltas, and the node's own explanation of its state. `n` changes the node that is asked."
+        "newest deltas, and the node's own explanation of its state. Enter on a delta shows what it changed, and who "
+        "wrote an entry before. `n` changes the node that is asked."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "app.next_node", "Node"),
@@ -48,10 +49,20 @@ class ContextsScreen(Page):
             with TabPane("Why", id="tab-why"):
                 yield Facts(id="why")
 
+    pointed: str | None = None
+    """The context that the cursor was put on last. Only another choice moves it: a row that a key has just reached is
+    not yet the choice, and would be left again."""
+
     def paint(self) -> None:
         grid = self.query_one("#contexts", Grid)
         grid.show(tables.context_columns(self.network), tables.context_rows(self.network))
-        grid.point_at(self.network.context_id)
+        if self.pointed != self.network.context_id:
+            self.pointed = self.network.context_id
+            grid.point_at(self.pointed)
+        self._paint_details()
+
+    def _paint_details(self) -> None:
+        """What is below the list, which is all that changes when the cursor moves in it."""
         details = self.network.current_details()
         self.query_one("#about", Note).tell(self._about(details))
         self.query_one("#roots", Facts).show(self._roots())
@@ -94,12 +105,15 @@ class ContextsScreen(Page):
         return explain(details.why)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        if event.data_table.id == "contexts" and event.row_key.value and event.data_table.has_focus:
-            self.network.context_id = event.row_key.value
+        key = event.row_key.value
+        if event.data_table.id == "contexts" and key and event.data_table.has_focus and key != self.pointed:
+            self.network.context_id = self.pointed = key
             self.post_message(DetailsWanted())
-            self.refresh_state()
+            self._paint_details()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        if event.data_table.id == "deltas" and event.row_key.value not in (None, "gap"):
+            self.post_message(PastWanted(str(event.row_key.value)))
         if event.data_table.id in ("contexts", "methods"):
             method = event.row_key.value if event.data_table.id == "methods" else None
             self.network.wanted_method = method if method != "gap" else None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual import events
 from textual.app import ScreenStackError
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
@@ -14,6 +15,7 @@ from textual.widgets import Input, Static, TextArea
 from calimero_tui.tui.app import Dashboard
 from calimero_tui.tui.model.snapshot import State
 from calimero_tui.tui.screens.base import TABS
+from calimero_tui.tui.screens.contexts import ContextsScreen
 from calimero_tui.tui.screens.dialogs import HelpScreen, PromptScreen, ResultScreen
 from calimero_tui.tui.widgets.facts import Facts
 from calimero_tui.tui.widgets.grid import Grid
@@ -205,6 +207,38 @@ def test_the_call_form_completes_checks_and_runs() -> None:
             await until(pilot, lambda: 'the method returned an error: "no"' in text(app))
             await pilot.press("escape", "c", "1")
             await until(pilot, lambda: app.current_mode == "overview")
+
+    run(body)
+
+
+def test_a_repaint_leaves_the_cursor_where_a_key_has_put_it() -> None:
+    """The list is painted while the choice of the row is still on its way."""
+
+    async def body() -> None:
+        station = Station()
+        station.contexts = [ContextState(ident(n)) for n in range(5)]
+        async with shown(station) as (app, pilot):
+            await pilot.press("2")
+            await until(pilot, lambda: isinstance(app.screen, ContextsScreen))
+            screen = app.screen
+            assert isinstance(screen, ContextsScreen)
+            grid = screen.query_one("#contexts", Grid)
+            await until(pilot, lambda: grid.current is not None and screen.pointed == app.network.context_id)
+            grid.move_cursor(row=3)
+            screen.refresh_state()
+            assert grid.cursor_row == 3
+            await until(pilot, lambda: app.network.context_id == ident(3))
+            app.network.context_id = ident(1)
+            screen.refresh_state()
+            assert grid.cursor_row == 1
+
+    run(body)
+
+
+def test_keys_behind_the_one_that_quits_are_dropped() -> None:
+    async def body() -> None:
+        app = Dashboard(["http://127.0.0.1:1"])
+        await app.on_event(events.Key("down", None))
 
     run(body)
 
