@@ -106,8 +106,6 @@ COMMON = """
       (then (i64.store (i32.const {VALUE_LENGTH}) (i64.const 0)))))
   (func $load
     (if (i32.eqz (call $read_root_state (i64.const 0))) (then unreachable)) (call $into (i32.const {DOCUMENT})))
-  (func $save
-    (drop (call $flush_delta)) (call $persist_root_state (i64.const {DOCUMENT}) (i64.const 0) (i64.const 0)))
   (func $answer (param $code i32)
     ;; what the register holds comes back behind the code, for all that the code may be
     (i32.store8 (i32.const {OUTPUT_AT}) (local.get $code))
@@ -163,6 +161,11 @@ def _init(slots: tuple[str, ...]) -> str:
     return f'(func (export "init") {absent} {" ".join(made)} {persist} (drop (call $flush_delta)))'
 
 
+def _save(persist: bool) -> str:
+    document = f"(call $persist_root_state (i64.const {DOCUMENT}) (i64.const 0) (i64.const 0))" if persist else ""
+    return f"(func $save (drop (call $flush_delta)) {document})"
+
+
 def _method(op: Op, slots: tuple[str, ...]) -> str:
     passed = " ".join(WORDS[word] for word in op.pass_.split())
     body = f"(local.set $code (call ${op.function} (i64.const {ID}) {passed}))"
@@ -171,15 +174,17 @@ def _method(op: Op, slots: tuple[str, ...]) -> str:
     return f'(func (export "{op.name}") (local $code i32) {order})'
 
 
-def js_module(slots: tuple[str, ...] = MAP_SLOTS, ops: tuple[Op, ...] = MAP_OPS) -> bytes:
-    """A guest with these collections and methods."""
+def js_module(slots: tuple[str, ...] = MAP_SLOTS, ops: tuple[Op, ...] = MAP_OPS, *, persist: bool = True) -> bytes:
+    """A guest with these collections and methods. Without ``persist`` only ``init`` writes the document: the reference
+    fails at every further one, and what a method did to its collections cannot be seen there."""
     names = {
         "input", "register_len", "read_register", "value_return", "read_root_state", "persist_root_state",
         "flush_delta", "apply_storage_delta",
         *(NEW[s] for s in slots), *(op.function for op in ops),
     }  # fmt: skip
     methods = "\n".join(_method(op, slots) for op in ops)
-    parts = (_imports(names), '(memory (export "memory") 2)', _data(slots), COMMON, _init(slots), methods)
+    memory = '(memory (export "memory") 2)'
+    parts = (_imports(names), memory, _data(slots), COMMON, _save(persist), _init(slots), methods)
     return bytes(wat2wasm(f"(module {' '.join(parts)})"))
 
 
