@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.context.owner.repair import Place
+from node.context.owner.repair import Part, Place
 from node.errors import CalimeroError, RemoteProtocolError, WorkerLost
 from node.primitives import DeltaId, EntityId, Hash
 from node.storage.action import ACTIONS
@@ -18,9 +18,8 @@ from node.sync.core import Core
 from node.sync.followed import Followed
 from node.sync.kernel import SECOND, Ask, Join
 from node.sync.parted import Difference, Entry, Side
-from node.sync.ports import GetDeltas, ReadBuckets, ReadRows
+from node.sync.ports import GetDeltas
 from node.sync.tree import Comparison
-from node.sync.wire import TreeBucketsRequest, TreeBucketsResponse, TreeRowsRequest, TreeRowsResponse
 
 DEADLINE: Final = 3 * SECOND
 """Of one look: whoever asks why waits for it."""
@@ -69,9 +68,12 @@ async def _look(core: Core, context: Followed, peer: str) -> Difference:
         ours = await core.read_heads(context)
         if theirs.root == ours.root:
             return Difference(peer, core.kernel.now, ours.root, theirs.root)
-        path, entries, differing = await _descend(Comparison(core, context, link, theirs.root))
+        work = Comparison(core, context, link, theirs.root)
+        path, entries, differing = await _descend(work)
     finally:
         link.close()
+    if work.moved:
+        raise tree.Moved(peer)
     behind = await _behind(context, ours.heads, {entry.id for entry in entries})
     named = tuple(Entry(e.id, e.ours, e.theirs, tuple(behind.get(e.id, ()))) for e in entries)
     return Difference(peer, core.kernel.now, ours.root, theirs.root, path, named, differing)
@@ -101,16 +103,17 @@ async def _descend(work: Comparison) -> Found:
 
 async def _differing(work: Comparison, entity: EntityId) -> list[EntityId]:
     """Children that one side has otherwise than the other."""
-    theirs = (await tree.ask(work, TreeBucketsRequest(work.context.id, entity), TreeBucketsResponse)).buckets
-    if len(theirs.digests) != 8 << theirs.bits:
-        raise RemoteProtocolError(f"peer {work.link.peer} sent a bad digest", peer=work.link.peer, score=5)
-    ours = (await Ask(ReadBuckets(work.context.id, entity, theirs.bits)))[1]
+    (theirs,) = await tree.buckets(work, (entity,))
+    (ours,) = await tree.our_buckets(work, ((entity, theirs.bits),))
     numbers = tuple(ours.differing(theirs)[:MAX_BUCKETS])
     if not numbers:
         return []
-    request = TreeRowsRequest(work.context.id, entity, theirs.bits, numbers)
-    there = tree.grouped((await tree.ask(work, request, TreeRowsResponse)).rows)
-    here = tree.grouped((await Ask(ReadRows(work.context.id, entity, theirs.bits, numbers)))[1])
+    parts = (Part(entity, theirs.bits, numbers),)
+    (there,), (here,) = await tree.rows(work, parts), await tree.our_rows(work, parts)
+    return _unlike(tree.grouped(there), tree.grouped(here))
+
+
+def _unlike(there: dict[EntityId, tree.Rows], here: dict[EntityId, tree.Rows]) -> list[EntityId]:
     return sorted(child for child in there.keys() | here.keys() if there.get(child) != here.get(child))
 
 

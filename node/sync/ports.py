@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from node.context.owner.repair import Buckets, Place
+from node.context.owner.repair import Buckets, Part, Place
 from node.context.owner.repair import Row as ChildRow
 from node.primitives import ApplicationId, BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from node.sync.kernel import Request
@@ -302,29 +302,29 @@ class ApplyLeaves(Request[Heads]):
 
 @dataclass(frozen=True, slots=True)
 class ReadPlaces(Request[tuple[Hash, tuple[Place | None, ...]]]):
-    """Entities without their children, None for those that were never here, and the root of the same read."""
+    """Entities without their children, None for those that were never here, and the root of the same read.
+
+    This and the next two answer for as many as fit, from the first on.
+    """
 
     context_id: ContextId
     entities: tuple[EntityId, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBuckets(Request[tuple[Hash, Buckets]]):
-    """Digests of an entity's children and the root of the same read; ``bits`` None: as many as fit."""
+class ReadBuckets(Request[tuple[Hash, tuple[Buckets, ...]]]):
+    """Digests of the children of some entities, in as many bits as wanted; None: as many as fit their number."""
 
     context_id: ContextId
-    entity: EntityId
-    bits: int | None
+    wanted: tuple[tuple[EntityId, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRows(Request[tuple[Hash, tuple[ChildRow, ...]]]):
-    """Children of an entity in some buckets, and the root of the same read."""
+class ReadRows(Request[tuple[Hash, tuple[tuple[ChildRow, ...], ...]]]):
+    """Children of some entities in some buckets."""
 
     context_id: ContextId
-    entity: EntityId
-    bits: int
-    buckets: tuple[int, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)

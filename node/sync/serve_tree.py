@@ -6,10 +6,11 @@ and the peer falls back to deltas. Source: core 0.10.0: crates/node/src/sync/{ha
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Final
 
 from node.codec import borsh
-from node.context.owner.repair import Place
+from node.context.owner.repair import Part, Place
 from node.context.owner.tree import StateNode
 from node.errors import NotFound, RemoteProtocolError
 from node.primitives import EntityId, Hash
@@ -37,7 +38,9 @@ from node.sync.wire import (
     TreeRowsResponse,
 )
 
-MAX_PLACES: Final = 256
+MAX_ASKED: Final = 256
+"""Entities of one request of ours."""
+
 MAX_LEVEL: Final = 64
 MAX_PARENTS: Final = 1000
 MAX_NODES: Final = 1000
@@ -54,20 +57,26 @@ MAX_LEVEL_BYTES: Final = 4 * 1024 * 1024
 
 
 async def buckets(core: Core, context: Followed, link: Link, asked: TreeBucketsRequest) -> None:
-    found = await Ask(ReadBuckets(context.id, asked.entity, None))
+    _check(link, asked.entities)
+    found = await Ask(ReadBuckets(context.id, tuple((entity, None) for entity in asked.entities)))
     await _send(core, link, TreeBucketsResponse(*found))
 
 
 async def rows(core: Core, context: Followed, link: Link, asked: TreeRowsRequest) -> None:
-    found = await Ask(ReadRows(context.id, asked.entity, asked.bits, asked.buckets))
+    _check(link, asked.parts)
+    found = await Ask(ReadRows(context.id, asked.parts))
     await _send(core, link, TreeRowsResponse(*found))
 
 
 async def places(core: Core, context: Followed, link: Link, asked: TreePlacesRequest) -> None:
-    if len(asked.entities) > MAX_PLACES:
-        raise RemoteProtocolError(f"peer {link.peer} asks for {len(asked.entities)} entities, at most {MAX_PLACES}")
+    _check(link, asked.entities)
     found = await Ask(ReadPlaces(context.id, asked.entities))
     await _send(core, link, TreePlacesResponse(*found))
+
+
+def _check(link: Link, asked: Sized) -> None:
+    if len(asked) > MAX_ASKED:
+        raise RemoteProtocolError(f"peer {link.peer} asks for {len(asked)} entities, at most {MAX_ASKED}")
 
 
 # -- the reference's
@@ -100,12 +109,13 @@ async def _children(context: Followed, parent: EntityId | None, limit: int) -> l
     """The children of an entity, read in pieces: a level may be wider than what the owner answers at once."""
     if limit <= 0:
         return []
-    listed = (await Ask(ReadRows(context.id, parent or EntityId(context.id), 0, (0,))))[1]
+    (listed,) = (await Ask(ReadRows(context.id, (Part(parent or EntityId(context.id), 0, (0,)),))))[1]
     ids = tuple(dict.fromkeys(row.id for row in listed))[:limit]
     places: list[Place] = []
-    for start in range(0, len(ids), MAX_PLACES):
-        read = (await Ask(ReadPlaces(context.id, ids[start : start + MAX_PLACES])))[1]
+    while ids:
+        read = (await Ask(ReadPlaces(context.id, ids[:MAX_ASKED])))[1]
         places += [place for place in read if place is not None]
+        ids = ids[len(read) :]
     return places
 
 

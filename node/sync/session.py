@@ -176,7 +176,8 @@ async def _repair(core: Core, context: Followed, link: Link, report: Report, vie
     """Compare the states; one that moves meanwhile is compared again by the next step."""
     try:
         merged = await tree.repair(core, context, link, view.theirs.root)
-    except tree.Moved:
+    except tree.Moved as moved:
+        report.repaired += moved.merged
         context.counters.add("comparisons moved")
         return
     report.repaired += merged

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from node.codec.borsh import Codec, Fixed, codec, u8, u16, u32, u64, variant
-from node.context.owner.repair import Buckets, Place, Row
+from node.context.owner.repair import Buckets, Part, Place, Row
 from node.primitives import BlobId, ContextId, DeltaId, EntityId, Hash, PrivateKey, PublicKey
 from node.storage.crdt_type import CrdtType
 
@@ -136,21 +136,22 @@ class LevelWiseRequest:
 @variant(64)
 @dataclass(frozen=True, slots=True)
 class TreeBucketsRequest:
-    """Ours: digests of an entity's children in buckets. Sent only to a node that announces itself as one of ours."""
+    """Ours: digests of the children of entities in buckets. Sent only to a node that announces itself as one of ours.
+
+    This and the next two are answered for as many as fit, from the first on.
+    """
 
     context_id: ContextId
-    entity: EntityId
+    entities: tuple[EntityId, ...]
 
 
 @variant(65)
 @dataclass(frozen=True, slots=True)
 class TreeRowsRequest:
-    """Ours: the children of an entity in some buckets."""
+    """Ours: the children of entities in some buckets."""
 
     context_id: ContextId
-    entity: EntityId
-    bits: u8
-    buckets: tuple[u32, ...]
+    parts: tuple[Part, ...]
 
 
 @variant(66)
@@ -397,14 +398,16 @@ class TreeBucketsResponse:
     """Ours. ``root`` is the state's root at the time of the read."""
 
     root: Hash
-    buckets: Buckets
+    buckets: tuple[Buckets, ...]
 
 
 @variant(65)
 @dataclass(frozen=True, slots=True)
 class TreeRowsResponse:
+    """Ours. By entity, as asked."""
+
     root: Hash
-    rows: tuple[Row, ...]
+    rows: tuple[tuple[Row, ...], ...]
 
 
 @variant(66)

@@ -299,9 +299,9 @@ def a_moved_root_is_success(patch: Patch) -> None:
 
 @defect("Y5")
 def deletions_are_not_compared(patch: Patch) -> None:
-    def take(work: Any, theirs: Any, mine: Any, chain: Any, created: Any) -> None:
+    def take(work: Any, child: Any, theirs: Any, mine: Any) -> None:
         if theirs.node.index.deleted_at is None:
-            original(work, theirs, mine, chain, created)
+            original(work, child, theirs, mine)
 
     original = patch.set(tree, "_take", take)
 

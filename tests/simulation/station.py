@@ -540,13 +540,13 @@ class Station:
         return self._heads()
 
     def on_ReadPlaces(self, r: p.ReadPlaces) -> object:  # noqa: N802
-        return self.root, tuple(self.here.repair.place(entity) for entity in r.entities)
+        return self.root, tuple(self.here.repair.places(r.entities))
 
     def on_ReadBuckets(self, r: p.ReadBuckets) -> object:  # noqa: N802
-        return self.root, self.here.repair.buckets(r.entity, r.bits)
+        return self.root, tuple(self.here.repair.buckets_of(r.wanted))
 
     def on_ReadRows(self, r: p.ReadRows) -> object:  # noqa: N802
-        return self.root, tuple(self.here.repair.rows(r.entity, r.bits, r.buckets))
+        return self.root, tuple(tuple(rows) for rows in self.here.repair.rows_of(r.parts))
 
     def on_AdoptHeads(self, r: p.AdoptHeads) -> p.Heads:  # noqa: N802
         self.here.adopt_heads(r.root, r.heads)

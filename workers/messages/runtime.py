@@ -597,7 +597,8 @@ class ApplyLeaves(Request[Heads], frozen=True):
 
 
 class GetPlaces(Request["Places"], frozen=True):
-    """Entities without their children, tombstones included."""
+    """Entities without their children, tombstones included. This and the next two are answered for as many as fit, from
+    the first on."""
 
     context_id: ContextId
     entities: list[EntityId]
@@ -611,33 +612,31 @@ class Places(Message, frozen=True):
 
 
 class GetBuckets(Request["BucketDigests"], frozen=True):
-    """Digests of an entity's children in 2^bits buckets of their ids; ``bits`` None: as many as fit."""
+    """Digests of the children of some entities in 2^bits buckets of their ids; bits None: as many as fit."""
 
     context_id: ContextId
-    entity: EntityId
-    bits: int | None
+    wanted: list[tuple[EntityId, int | None]]
 
 
 class BucketDigests(Message, frozen=True):
+    """Bits and digests of each."""
+
     root: Hash
-    bits: int
-    digests: bytes
+    found: list[tuple[int, bytes]]
 
 
 class GetChildRows(Request["ChildRows"], frozen=True):
-    """Children of an entity in some buckets."""
+    """Children of some entities, each with bits and the numbers of buckets."""
 
     context_id: ContextId
-    entity: EntityId
-    bits: int
-    buckets: list[int]
+    parts: list[tuple[EntityId, int, tuple[int, ...]]]
 
 
 class ChildRows(Message, frozen=True):
-    """Id, creation time in ns and full hash of each child."""
+    """Id, creation time in ns and full hash of each child, by entity."""
 
     root: Hash
-    rows: list[tuple[EntityId, int, Hash]]
+    found: list[list[tuple[EntityId, int, Hash]]]
 
 
 class AdoptHeads(Request[Heads], frozen=True):

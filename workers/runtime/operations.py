@@ -16,6 +16,7 @@ from node.context.owner.apply import RELEASE_SLICE
 from node.context.owner.host import Runnable
 from node.context.owner.owner import ContextOwner
 from node.context.owner.past import Past
+from node.context.owner.repair import Part
 from node.context.owner.snapshot import page
 from node.dag.history import Difference, Version
 from node.errors import ApplicationNotInstalled, CalimeroError, DecodeError, InvalidDelta
@@ -341,22 +342,23 @@ def apply_leaves(worker: RuntimeWorker, op: m.ApplyLeaves) -> Heads:
 @serves(m.GetPlaces)
 def get_places(worker: RuntimeWorker, op: m.GetPlaces) -> m.Places:
     owner = worker.contexts.get(op.context_id)
-    found = [owner.repair.place(entity) for entity in op.entities]
+    found = owner.repair.places(op.entities)
     return m.Places(owner.state.meta.root_hash, [None if place is None else borsh.encode(place) for place in found])
 
 
 @serves(m.GetBuckets)
 def get_buckets(worker: RuntimeWorker, op: m.GetBuckets) -> m.BucketDigests:
     owner = worker.contexts.get(op.context_id)
-    found = owner.repair.buckets(op.entity, op.bits)
-    return m.BucketDigests(owner.state.meta.root_hash, found.bits, found.digests)
+    found = owner.repair.buckets_of(op.wanted)
+    return m.BucketDigests(owner.state.meta.root_hash, [(each.bits, each.digests) for each in found])
 
 
 @serves(m.GetChildRows)
 def get_child_rows(worker: RuntimeWorker, op: m.GetChildRows) -> m.ChildRows:
     owner = worker.contexts.get(op.context_id)
-    rows = owner.repair.rows(op.entity, op.bits, op.buckets)
-    return m.ChildRows(owner.state.meta.root_hash, [(row.id, row.created_at, row.full_hash) for row in rows])
+    found = owner.repair.rows_of(Part(*part) for part in op.parts)
+    listed = [[(row.id, row.created_at, row.full_hash) for row in rows] for rows in found]
+    return m.ChildRows(owner.state.meta.root_hash, listed)
 
 
 @serves(m.AdoptHeads)

@@ -198,13 +198,14 @@ class Carrier:
         found = await self._owners.ask(r.GetPlaces(q.context_id, list(q.entities)))
         return found.root, tuple(None if raw is None else borsh.decode(Place, raw) for raw in found.places)
 
-    async def _buckets(self, q: p.ReadBuckets) -> tuple[Hash, Buckets]:
-        found = await self._owners.ask(r.GetBuckets(q.context_id, q.entity, q.bits))
-        return found.root, Buckets(found.bits, found.digests)
+    async def _buckets(self, q: p.ReadBuckets) -> tuple[Hash, tuple[Buckets, ...]]:
+        found = await self._owners.ask(r.GetBuckets(q.context_id, list(q.wanted)))
+        return found.root, tuple(Buckets(*each) for each in found.found)
 
-    async def _rows(self, q: p.ReadRows) -> tuple[Hash, tuple[Row, ...]]:
-        found = await self._owners.ask(r.GetChildRows(q.context_id, q.entity, q.bits, list(q.buckets)))
-        return found.root, tuple(Row(*row) for row in found.rows)
+    async def _rows(self, q: p.ReadRows) -> tuple[Hash, tuple[tuple[Row, ...], ...]]:
+        parts = [(part.entity, part.bits, part.numbers) for part in q.parts]
+        found = await self._owners.ask(r.GetChildRows(q.context_id, parts))
+        return found.root, tuple(tuple(Row(*row) for row in rows) for rows in found.found)
 
     async def _adopt(self, q: p.AdoptHeads) -> p.Heads:
         return heads_of(await self._owners.ask(r.AdoptHeads(q.context_id, q.root, list(q.heads))))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from node.context.owner.repair import Part
 from node.errors import RemoteProtocolError
 from node.primitives import ZERO_ROOT, BlobId, ContextId, DeltaId, EntityId, Hash
 from node.sync import deltas, followed, ports, serve_snapshot
@@ -266,8 +267,8 @@ SERVED: dict[type, InitPayload] = {
     LevelWiseRequest: LevelWiseRequest(CONTEXT, 0, None),
     InitBlobShare: InitBlobShare(BlobId(b"\x01" * 32)),
     LackingRequest: LackingRequest(CONTEXT, (), 10),
-    TreeBucketsRequest: TreeBucketsRequest(CONTEXT, EntityId(CONTEXT)),
-    TreeRowsRequest: TreeRowsRequest(CONTEXT, EntityId(CONTEXT), 0, (0,)),
+    TreeBucketsRequest: TreeBucketsRequest(CONTEXT, (EntityId(CONTEXT),)),
+    TreeRowsRequest: TreeRowsRequest(CONTEXT, (Part(EntityId(CONTEXT), 0, (0,)),)),
     TreePlacesRequest: TreePlacesRequest(CONTEXT, (EntityId(CONTEXT),)),
 }
 
@@ -532,7 +533,7 @@ def test_defect_y26_what_a_full_buffer_drops_is_counted_and_fetched(monkeypatch:
 
 
 def test_defect_y4_a_root_that_moved_is_no_success() -> None:
-    """A comparison whose answers come from another root than the peer named ends there and is begun anew."""
+    """A comparison whose answers come from another root than the peer named is no end, and is begun anew."""
     world = pair()
     for node in world.nodes.values():
         node.owner.ReadAgent = lambda r: "calimero-py/1"  # type: ignore[method-assign]
