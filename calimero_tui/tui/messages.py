@@ -98,3 +98,11 @@ class ShowWanted(Message):
     def __init__(self, title: str, value: object) -> None:
         super().__init__()
         self.title, self.value = title, value
+
+
+class PastWanted(Message):
+    """From the contexts screen: look at a delta of the chosen context."""
+
+    def __init__(self, delta: str) -> None:
+        super().__init__()
+        self.delta = delta
