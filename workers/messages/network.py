@@ -7,6 +7,7 @@ from workers.messages.base import Done, Message, Note, Record, Request
 __all__ = [
     "Blame",
     "CloseStream",
+    "CountNetwork",
     "Dial",
     "Dialled",
     "ForgetPeer",
@@ -14,6 +15,7 @@ __all__ = [
     "GetRecord",
     "GossipReceived",
     "ListPeers",
+    "NetworkCounts",
     "OpenStream",
     "PeerConnected",
     "PeerDisconnected",
@@ -135,6 +137,16 @@ class PeerList(Message, frozen=True):
     peer: str
     listen: list[str]
     peers: list[PeerRecord]
+
+
+class CountNetwork(Request["NetworkCounts"], frozen=True):
+    """What the worker has counted since its start."""
+
+
+class NetworkCounts(Message, frozen=True):
+    """JSON of ``workers.network.counts.Counts``."""
+
+    counts: bytes
 
 
 class PeerConnected(Note, frozen=True):

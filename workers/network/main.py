@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 import trio
 
+from node.errors import CalimeroError
 from workers.channels.peers import refuse
 from workers.channels.trio_ import Peers
 from workers.messages.base import Done, Message, Note, Request
 from workers.messages.network import (
     Blame,
     CloseStream,
+    CountNetwork,
     Dial,
     Dialled,
     ForgetPeer,
     GetRecord,
+    GossipReceived,
     ListPeers,
+    NetworkCounts,
     OpenStream,
+    PeerConnected,
+    PeerDisconnected,
     PingPeer,
     Ponged,
     Publish,
@@ -33,6 +41,7 @@ from workers.messages.network import (
     Unsubscribe,
 )
 from workers.network.config import from_node
+from workers.network.counts import Counts
 from workers.network.host import NetworkHost
 from workers.run_trio import Worker, run_trio
 from workers.start import WorkerStart
@@ -55,6 +64,7 @@ class NetworkWorker:
 
     def __init__(self) -> None:
         self.host: NetworkHost | None = None
+        self.counts = Counts()
         self._peers: Peers | None = None
         self._sync_alive = False
         self._requests: dict[type[Request[Any]], Callable[[NetworkHost, Any], Awaitable[Message]]] = {
@@ -65,10 +75,11 @@ class NetworkWorker:
             ListPeers: lambda host, r: _answer(host.peer_list()),
             SendFrame: lambda host, r: _then_done(host.send_frame(r.stream, r.data)),
             Dial: _dial,
-            PingPeer: _ping,
+            PingPeer: self._ping,
             OpenStream: _open,
-            PutRecord: _put_record,
-            GetRecord: _get_record,
+            PutRecord: self._put_record,
+            GetRecord: self._get_record,
+            CountNetwork: lambda _, r: _answer(NetworkCounts(msgspec.json.encode(self.counts))),
         }
 
     def connect(self, host: NetworkHost, peers: Peers) -> None:
@@ -95,6 +106,7 @@ class NetworkWorker:
     async def tell(self, note: Note) -> None:
         """Hand a note to the sync worker. While its channel is full this waits, and so do the peers that cause it;
         while there is no sync worker notes are dropped, and the streams of the one that is gone are reset."""
+        self._count(note)
         peers = self._peers
         if peers is None:
             return
@@ -107,6 +119,46 @@ class NetworkWorker:
             self._sync_alive = False
             log.warning("the sync worker is gone; its streams are reset")
             self.host.drop_streams()
+
+    # -- what is counted
+
+    def _count(self, note: Note) -> None:
+        if isinstance(note, GossipReceived):
+            self.counts.messages += 1
+        elif isinstance(note, PeerConnected):
+            self.counts.connection(inbound=note.inbound)
+        elif isinstance(note, PeerDisconnected):
+            self.counts.lost += 1
+
+    async def _ping(self, host: NetworkHost, request: PingPeer) -> Message:
+        try:
+            seconds = await host.ping(request.peer)
+        except CalimeroError as error:
+            self.counts.failed_ping(type(error).__name__)
+            raise
+        self.counts.pings.observe(seconds)
+        return Ponged(seconds)
+
+    async def _put_record(self, host: NetworkHost, request: PutRecord) -> Message:
+        with self._query("put_record"):
+            await host.put_record(request.key, request.value)
+        return Done()
+
+    async def _get_record(self, host: NetworkHost, request: GetRecord) -> Message:
+        with self._query("get_record"):
+            value = await host.get_record(request.key)
+        self.counts.found += value is not None
+        return RecordAnswer(value)
+
+    @contextmanager
+    def _query(self, kind: str) -> Iterator[None]:
+        began = trio.current_time()
+        try:
+            yield
+        except CalimeroError:
+            self.counts.failed_query(kind)
+            raise
+        self.counts.query(kind, trio.current_time() - began)
 
 
 async def _answer(message: Message) -> Message:
@@ -137,21 +189,8 @@ async def _dial(host: NetworkHost, request: Dial) -> Message:
     return Dialled(await host.dial(request.address, keep=request.keep))
 
 
-async def _ping(host: NetworkHost, request: PingPeer) -> Message:
-    return Ponged(await host.ping(request.peer))
-
-
 async def _open(host: NetworkHost, request: OpenStream) -> Message:
     return StreamReady(await host.open_stream(request.peer, request.protocol))
-
-
-async def _put_record(host: NetworkHost, request: PutRecord) -> Message:
-    await host.put_record(request.key, request.value)
-    return Done()
-
-
-async def _get_record(host: NetworkHost, request: GetRecord) -> Message:
-    return RecordAnswer(await host.get_record(request.key))
 
 
 async def serve(worker: Worker) -> None:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["BUCKETS", "MAX_SERIES", "Metrics", "Sample", "render"]
+__all__ = ["BUCKETS", "MAX_SERIES", "Metrics", "Sample", "labelled", "render"]
 
 BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Seconds, as the reference cuts them."""
@@ -51,7 +51,7 @@ class Metrics:
         """The two series of the reference. The count is a gauge there."""
         name = "context_runtime_execution_count"
         found = [f"# HELP {name} Number of executions.", f"# TYPE {name} gauge"]
-        found += [f"{name}{_labels(_named(key))} {row[0]:.0f}" for key, row in self._calls.items()]
+        found += [f"{name}{labelled(_named(key))} {row[0]:.0f}" for key, row in self._calls.items()]
         name = "context_runtime_execution_duration_seconds"
         found += [f"# HELP {name} Duration of executions.", f"# TYPE {name} histogram"]
         for key, row in self._calls.items():
@@ -59,31 +59,32 @@ class Metrics:
         return found
 
 
-def render(metrics: Metrics, samples: Iterable[Sample]) -> str:
-    """The whole page."""
-    lines = metrics.lines()
+def render(metrics: Metrics, samples: Iterable[Sample], more: Iterable[str] = ()) -> str:
+    """The whole page; ``more`` are lines that are made elsewhere."""
+    lines = [*metrics.lines(), *more]
     told: set[str] = set()
     for name, kind, text, value, labels in samples:
         if name not in told:
             told.add(name)
             lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
         suffix = "_total" if kind == "counter" else ""
-        lines.append(f"{name}{suffix}{_labels(labels)} {value:.15g}")
+        lines.append(f"{name}{suffix}{labelled(labels)} {value:.15g}")
     return "\n".join([*lines, "# EOF", ""])
 
 
 def _histogram(name: str, labels: Mapping[str, str], row: list[float]) -> list[str]:
-    found = [f"{name}_sum{_labels(labels)} {row[1]:.15g}", f"{name}_count{_labels(labels)} {row[0]:.0f}"]
+    found = [f"{name}_sum{labelled(labels)} {row[1]:.15g}", f"{name}_count{labelled(labels)} {row[0]:.0f}"]
     for place, bound in enumerate(BUCKETS, start=2):
-        found.append(f"{name}_bucket{_labels({'le': f'{bound}.0', **labels})} {row[place]:.0f}")
-    return [*found, f"{name}_bucket{_labels({'le': '+Inf', **labels})} {row[0]:.0f}"]
+        found.append(f"{name}_bucket{labelled({'le': f'{bound}.0', **labels})} {row[place]:.0f}")
+    return [*found, f"{name}_bucket{labelled({'le': '+Inf', **labels})} {row[0]:.0f}"]
 
 
 def _named(key: Key) -> dict[str, str]:
     return dict(zip(("context_id", "method", "status"), key, strict=True))
 
 
-def _labels(labels: Mapping[str, str]) -> str:
+def labelled(labels: Mapping[str, str]) -> str:
+    """Labels in braces, nothing when there are none."""
     if not labels:
         return ""
     return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"

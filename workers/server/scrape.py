@@ -11,10 +11,11 @@ from typing import Any, Final, TypeVar
 from node.errors import CalimeroError
 from workers.messages import network, runtime
 from workers.messages.control import WorkerRecord
+from workers.server import libp2p
 from workers.server.api import Api
-from workers.server.metrics import Sample
+from workers.server.metrics import Sample, render
 
-__all__ = ["samples", "worker_name"]
+__all__ = ["figures", "worker_name"]
 
 PATIENCE: Final = 2.0
 """Seconds for one worker's figures; a scraper gives up after ten."""
@@ -23,20 +24,24 @@ T = TypeVar("T")
 _READY: Final = "ready"
 
 
-async def samples(api: Api) -> list[Sample]:
+async def figures(api: Api) -> str:
     """Every figure that can be had now."""
-    workers, peers, stats = await asyncio.gather(
+    workers, peers, counts, stats = await asyncio.gather(
         _soon(api.backend.workers()),
         _soon(api.backend.network(network.ListPeers())),
+        _soon(api.backend.network(network.CountNetwork())),
         _soon(api.backend.every_owner(runtime.RuntimeStats())),
     )
-    found = [*_server(api), *_workers(workers or [])]
+    found, more = [*_server(api), *_workers(workers or [])], list[str]()
     if peers is not None:
         found += _peers(peers)
+    if peers is not None and counts is not None:
+        more = libp2p.lines(libp2p.read_counts(counts.counts), peers)
     if stats is not None:
         found += _runtime([json.loads(answer.stats) for answer in stats])
     failed = sum(part is None for part in (workers, peers, stats))
-    return [*found, _gauge("calimero_scrape_failures", "Workers whose figures are missing.", failed)]
+    found.append(_gauge("calimero_scrape_failures", "Workers whose figures are missing.", failed))
+    return render(api.metrics, found, more)
 
 
 async def _soon(wanted: Awaitable[T]) -> T | None:

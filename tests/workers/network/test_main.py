@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 import trio
 
@@ -20,10 +21,12 @@ from workers.messages.control import ListWorkers, Stop
 from workers.messages.network import (
     Blame,
     CloseStream,
+    CountNetwork,
     Dial,
     Dialled,
     ForgetPeer,
     FrameReceived,
+    GetRecord,
     GossipReceived,
     ListPeers,
     OpenStream,
@@ -33,6 +36,7 @@ from workers.messages.network import (
     Ponged,
     Publish,
     Published,
+    PutRecord,
     SendFrame,
     StreamClosed,
     StreamCredit,
@@ -43,6 +47,7 @@ from workers.messages.network import (
 )
 from workers.network import limits
 from workers.network.config import NetworkConfig
+from workers.network.counts import Counts
 from workers.network.host import NetworkHost
 from workers.network.main import NetworkWorker
 
@@ -121,6 +126,29 @@ def test_gossip_through_the_table() -> None:
             assert await b.ask(Unsubscribe("t")) == Done()
             with pytest.raises(LocalProtocolError, match="send it over a stream"):
                 await a.ask(Publish("t", bytes(70_000)))
+
+    run(body)
+
+
+def test_what_happens_is_counted() -> None:
+    async def body() -> None:
+        async with pair() as (a, b):
+            for node in (a, b):
+                await node.ask(Subscribe("t"))
+            await until(lambda: any(note.topic == "t" for note in a.of(PeerSubscribed)))
+            await a.ask(Publish("t", b"x"))
+            await b.wait_for(GossipReceived)
+            await a.ask(PingPeer(b.host.peer))
+            with pytest.raises(Unreachable):
+                await a.ask(PingPeer("12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"))
+            await a.ask(PutRecord(b"key", b"value"))
+            await b.ask(GetRecord(b"key"))
+            told = [await node.ask(CountNetwork()) for node in (a, b)]
+            ours, theirs = (msgspec.json.decode(found.counts, type=Counts) for found in told)
+            assert (ours.connected, theirs.connected) == ({"dialer": 1}, {"listener": 1})
+            assert (ours.messages, theirs.messages) == (0, 1)
+            assert (ours.pings.count, ours.failed_pings) == (1, {"Unreachable": 1})
+            assert (ours.queries["put_record"].count, theirs.queries["get_record"].count, theirs.found) == (1, 1, 1)
 
     run(body)
 

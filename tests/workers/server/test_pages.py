@@ -25,6 +25,9 @@ from workers.messages import network, runtime, sync
 from workers.messages.base import Request
 from workers.messages.control import WorkerRecord
 from workers.messages.records import DeltaRecord, PendingRecord
+from workers.network.counts import Counts
+from workers.server.libp2p import SERIES
+from workers.server.libp2p import lines as series
 
 ROUTER = Router(ROUTES)
 ROOT = Hash(b"\x08" * 32)
@@ -103,12 +106,31 @@ def test_the_api_document_is_served() -> None:
 STATS = {"contexts": 2, "worker": {"Execute": 5}, "deltas": {"applied": 3}}
 
 
+def _counts() -> Counts:
+    found = Counts(messages=3)
+    found.connection(inbound=False)
+    found.pings.observe(0.003)
+    found.failed_ping("Unreachable")
+    found.query("get_record", 0.5)
+    return found
+
+
+def test_the_series_of_libp2p_are_those_of_the_reference() -> None:
+    told = series(Counts(), network.PeerList("me", [], []))
+    assert [line.split()[2:] for line in told if line.startswith("# TYPE")] == [[n, k] for n, k in SERIES.items()]
+    assert len(SERIES) == 36
+    assert not [line for line in told if "_total_total" in line]
+
+
 def test_metrics_have_the_names_of_the_reference_and_ours() -> None:
     async def main() -> None:
         answers: dict[type[Request[Any]], Answer] = {
             runtime.Execute: runtime.Executed(b"1", ROOT),
             runtime.RuntimeStats: runtime.RuntimeStatsAnswer(json.dumps(STATS).encode()),
-            network.ListPeers: network.PeerList("me", [], [network.PeerRecord("a", [], connected=True, received=7)]),
+            network.ListPeers: network.PeerList(
+                "me", [], [network.PeerRecord("a", [], connected=True, received=7, protocols=["/x"])]
+            ),
+            network.CountNetwork: network.NetworkCounts(msgspec.json.encode(_counts())),
         }
         async with serving(answers) as served:
             served.script.workers = workers("ready", "ready", "failed")
@@ -126,6 +148,14 @@ def test_metrics_have_the_names_of_the_reference_and_ours() -> None:
             assert 'calimero_worker_restarts_total{worker="sync"} 1' in lines
             assert 'calimero_runtime_work_total{kind="Execute"} 5' in lines
             assert "calimero_peer_received_bytes 7" in lines
+            assert "libp2p_gossipsub_messages_total 3" in lines
+            assert 'libp2p_identify_remote_protocols{protocol="/x"} 1' in lines
+            assert 'libp2p_ping_rtt_seconds_bucket{le="0.004"} 1' in lines
+            assert 'libp2p_ping_rtt_seconds_bucket{le="+Inf"} 1' in lines
+            assert 'libp2p_ping_failure_total{reason="Unreachable"} 1' in lines
+            assert 'libp2p_kad_query_result_duration_seconds_count{type="get_record"} 1' in lines
+            assert 'libp2p_swarm_connections_established_total{role="dialer"} 1' in lines
+            assert "# TYPE libp2p_relay_events counter" in lines
             assert "calimero_scrape_failures 0" in lines
             assert lines[-1] == "# EOF"
             assert len([line for line in lines if line.startswith("# TYPE")]) == len(

@@ -17,9 +17,8 @@ from node.errors import ConfigError, ContextError
 from workers.messages import network, runtime, sync
 from workers.messages.network import PeerRecord
 from workers.server.api import Api
-from workers.server.metrics import render
 from workers.server.replies import data, query_int, reply
-from workers.server.scrape import samples, worker_name
+from workers.server.scrape import figures, worker_name
 
 VERSION: Final = "0.10.0"
 READY: Final = "ready"
@@ -71,7 +70,7 @@ async def certificate(api: Api, request: Request, body: Any) -> Response:
 
 
 async def metrics(api: Api, request: Request, body: Any) -> Response:
-    return PlainTextResponse(render(api.metrics, await samples(api)))
+    return PlainTextResponse(await figures(api))
 
 
 # -- peers
