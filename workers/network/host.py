@@ -71,6 +71,7 @@ class NetworkHost:
         self._gossip = GossipShell(self.identity, config.seed, self._on_gossip, self.on_refused)
         self._streams = AppStreams(sink, self.on_refused)
         self._discovering = 0
+        self._leaving: set[str] = set()
         self._observed: list[str] = []
         public_key, sign = public_of(config.seed), signer(config.seed)
         self._points = RendezvousClient(config.rendezvous, public_key, sign, self._external, self._on_met)
@@ -330,6 +331,24 @@ class NetworkHost:
         local = addresses.is_loopback(self._swarm.connections(peer)[0].address) if self._swarm.best(peer) else False
         self._book.learn(peer, *dialled, *(text for text in info.listen if addresses.is_useful(text, local=local)))
         self._keeper.changed()
+        self._leave_relay(peer)
+
+    def _leave_relay(self, peer: str) -> None:
+        """Try the direct addresses of a peer that is reached through a relay; whoever can be dialled needs none."""
+        connection = self._swarm.best(peer)
+        direct = [text for text in self._book.entry(peer).addresses if not addresses.parse(text).relay]
+        wanted = connection is not None and connection.relayed and direct and peer not in self._leaving
+        if wanted and self._nursery is not None:
+            self._leaving.add(peer)
+            self._nursery.start_soon(self._dial_directly, peer, direct)
+
+    async def _dial_directly(self, peer: str, direct: list[str]) -> None:
+        try:
+            await self._swarm.connect_directly(peer, direct)
+        except CalimeroError as error:
+            log.info("peer %s stays behind its relay: %s", peer, error)
+        finally:
+            self._leaving.discard(peer)
 
     async def _on_gossip(self, note: Note) -> None:
         """Pass a note of gossip on; who follows a topic of ours is kept connected."""

@@ -6,7 +6,8 @@ It is the owner of connections and passes what they report on to its own owner, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -107,11 +108,24 @@ class Swarm:
         Concurrent calls for one peer share the work. Raises :class:`Unreachable` with the last cause,
         or :class:`DeadlineExceeded` when it was time.
         """
+        async with self._turn(peer):
+            return self.best(peer) or await self._connect_any(peer, known)
+
+    async def connect_directly(self, peer: str, known: list[str]) -> Connection:
+        """As :meth:`connect`, but a connection through a relay does not count; a direct one takes its place."""
+        async with self._turn(peer):
+            present = self.best(peer)
+            if present is not None and not present.relayed:
+                return present
+            return await self._connect_any(peer, [text for text in known if not addresses.parse(text).relay])
+
+    @asynccontextmanager
+    async def _turn(self, peer: str) -> AsyncIterator[None]:
+        """Dials of one peer come one after the other."""
         lock = self._dials.setdefault(peer, trio.Lock())
         try:
             async with lock:
-                present = self.best(peer)
-                return present or await self._connect_any(peer, known)
+                yield
         finally:
             if not lock.locked() and self._dials.get(peer) is lock:
                 del self._dials[peer]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import base58
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,13 +54,18 @@ def test_random_bytes_raise_nothing_but_decode_errors(data: bytes) -> None:
             continue
 
 
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def hidden(number: int) -> TestNode:
     return TestNode(number, listen=())
 
 
 def test_a_hidden_node_is_dialled_through_its_relay_and_talks_both_ways() -> None:
     async def body() -> None:
-        middle, a, b = TestNode(1), TestNode(2), hidden(3)
+        middle, a, b = TestNode(1), hidden(2), hidden(3)
         hop = Hop(middle)
         async with running(middle, a, b):
             await b.host.dial(middle.address, keep=True)
@@ -83,6 +90,59 @@ def test_a_hidden_node_is_dialled_through_its_relay_and_talks_both_ways() -> Non
             a.host.forget(b.peer)
             await until(lambda: a.peer in {note.peer for note in b.of(PeerDisconnected)})
             await until(lambda: len(a.host._swarm.connections(middle.peer)[0].streams) == 2)  # gossip, one a direction
+
+    run(body)
+
+
+def test_a_peer_that_can_be_dialled_leaves_its_relay() -> None:
+    """Both know each other through the relay only; identify tells of the port, and one direct connection is left."""
+
+    async def body() -> None:
+        middle, a, b = TestNode(1), TestNode(2), TestNode(3)
+        Hop(middle)
+        async with running(middle, a, b):
+            for node in (a, b):
+                node.host.subscribe("t")
+            await b.host.dial(middle.address, keep=True)
+            await until(lambda: bool(b.host._relays.addresses()))
+            await a.host.dial(f"{b.host._relays.addresses()[0]}/p2p/{b.peer}", keep=False)
+            await until(lambda: direct(a, b) and direct(b, a))
+            assert "/p2p-circuit" in next(note for note in a.of(PeerConnected) if note.peer == b.peer).address
+            assert [note for note in a.of(PeerDisconnected) if note.peer == b.peer] == []
+            await until(lambda: b.peer in a.host._gossip.router.mesh_of("t"))
+            with trio.fail_after(10):
+                while not b.of(GossipReceived):  # what was on its way through the relay may be lost
+                    a.host.publish("t", b"directly")
+                    await trio.sleep(0.05)
+            assert refusals_of(a, b) == refusals_of(b, a) == {}
+
+    run(body)
+
+
+def direct(node: TestNode, other: TestNode) -> bool:
+    """Whether there is one connection to the other, and no relay in between."""
+    return [connection.relayed for connection in node.host._swarm.connections(other.peer)] == [False]
+
+
+def refusals_of(node: TestNode, other: TestNode) -> dict[str, int]:
+    return node.host._book.entry(other.peer).refusals
+
+
+def test_whoever_cannot_be_dialled_stays_behind_its_relay() -> None:
+    """The port that it tells of is closed."""
+
+    async def body() -> None:
+        middle, a, b = TestNode(1), hidden(2), hidden(3)
+        Hop(middle)
+        b.host._observed = [f"/ip4/127.0.0.1/tcp/{closed_port()}"]
+        async with running(middle, a, b):
+            await b.host.dial(middle.address, keep=True)
+            await until(lambda: bool(b.host._relays.addresses()))
+            await a.host.dial(f"{b.host._relays.addresses()[0]}/p2p/{b.peer}", keep=False)
+            await until(lambda: b.host._observed[0] in a.host._book.entry(b.peer).addresses)
+            await until(lambda: not a.host._leaving)
+            assert a.host._swarm.connections(b.peer)[0].relayed
+            assert await a.host.ping(b.peer) < 5
 
     run(body)
 
