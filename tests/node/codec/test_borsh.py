@@ -50,6 +50,11 @@ class Nothing:
     """A variant without fields."""
 
 
+@variant(1)
+class Words(msgspec.Struct, frozen=True):
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Inner:
     flag: bool
@@ -273,6 +278,15 @@ def test_a_full_table_of_kept_ids_is_emptied(monkeypatch: pytest.MonkeyPatch) ->
         found = decode(PublicKey, bytes([n]) * 32)
         assert (type(found), found) == (PublicKey, bytes([n]) * 32)
     assert len(reading._kept(PublicKey)) <= 2
+
+
+def test_variants_that_all_have_fields() -> None:
+    either: Codec[Number | Words] = codec(Number | Words)
+    for value, raw in ((Number(7), "000700"), (Words("a"), "010100000061")):
+        assert either.encode(value).hex() == raw
+        assert either.decode(bytes.fromhex(raw)) == value
+    with pytest.raises(DecodeError, match="3 is no known tag"):
+        either.decode(b"\x03")
 
 
 def test_a_zero_tag_beside_another_is_read_field_by_field() -> None:

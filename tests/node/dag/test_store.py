@@ -217,6 +217,12 @@ def test_restore_covers_what_a_snapshot_brought(dag: DagStore[Link]) -> None:
     dag.restore([link(6, 5), link(5, 0), link(8, 7)], checkpoints=[did(5)])
     assert heads(dag) == {6, 8}
     assert [dag.covers(did(n)) for n in (5, 6, 7, 8)] == [True, False, True, False]
+    assert dag.partial
+
+
+def test_a_history_that_begins_here_is_whole(dag: DagStore[Link]) -> None:
+    dag.restore([link(1, 0), link(2, 1)])
+    assert not dag.partial
 
 
 def test_release_in_slices(dag: DagStore[Link]) -> None:
