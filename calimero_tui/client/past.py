@@ -8,6 +8,9 @@ from calimero_tui.client.http import Http
 
 CONTEXTS: Final = "/calimero/v1/contexts"
 
+LENGTH: Final = 4
+"""Bytes of the length before a text, least first."""
+
 Entry = dict[str, Any]
 """``entity``, ``delta``, ``author`` (None: not known), ``at`` in seconds, ``size``, ``value`` in hex (None: deleted).
 """
@@ -31,3 +34,24 @@ class Past:
     async def blame(self, context_id: str, entity: str) -> list[Entry]:
         """Every write of an entry, newest first."""
         return list((await self._http.get(f"{CONTEXTS}/{context_id}/blame/{entity}"))["data"]["entries"])
+
+
+def readable(raw: bytes) -> str:
+    """The texts in some bytes, each behind its length as the storage writes it; hex where there is none."""
+    parts, at = [], 0
+    while at + LENGTH < len(raw):
+        text = _text_at(raw, at)
+        parts += [text] if text else []
+        at += LENGTH + len(text.encode()) if text else 1
+    return " · ".join(parts) if parts else (raw.hex() or "empty")
+
+
+def _text_at(raw: bytes, at: int) -> str:
+    """The text whose length stands at a place, or nothing."""
+    start = at + LENGTH
+    end = start + int.from_bytes(raw[at:start], "little")
+    try:
+        text = raw[start:end].decode() if start < end <= len(raw) else ""
+    except UnicodeDecodeError:
+        return ""
+    return text if text.isprintable() else ""

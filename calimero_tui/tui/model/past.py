@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from calimero_tui.client.past import readable
 from calimero_tui.tui.model.columns import Cell, Column, Row
 from node.primitives import to_base58
 
@@ -18,9 +19,6 @@ Line = tuple[str, str]
 
 BEGINNING: Final = to_base58(bytes(32))
 """The zero id: the parent of a first delta."""
-
-LENGTH: Final = 4
-"""Bytes of the length before a text, least first."""
 
 CHANGES: Final = (
     Column("entity", "entry", 10, 20),
@@ -126,24 +124,3 @@ def write_lines(entity: str, writes: Sequence[Json]) -> list[Line]:
 def moment(seconds: float) -> str:
     """A time of the storage, which is UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def readable(raw: bytes) -> str:
-    """The texts in some bytes, each behind its length as the storage writes it; hex where there is none."""
-    parts, at = [], 0
-    while at + LENGTH < len(raw):
-        text = _text_at(raw, at)
-        parts += [text] if text else []
-        at += LENGTH + len(text.encode()) if text else 1
-    return " · ".join(parts) if parts else (raw.hex() or "empty")
-
-
-def _text_at(raw: bytes, at: int) -> str:
-    """The text whose length stands at a place, or nothing."""
-    start = at + LENGTH
-    end = start + int.from_bytes(raw[at:start], "little")
-    try:
-        text = raw[start:end].decode() if start < end <= len(raw) else ""
-    except UnicodeDecodeError:
-        return ""
-    return text if text.isprintable() else ""

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from calimero_tui.tui.model.past import BEGINNING, DeltaView, change_rows, entry_rows, readable, write_lines
+from calimero_tui.client.past import readable
+from calimero_tui.tui.model.past import BEGINNING, DeltaView, change_rows, entry_rows, write_lines
 from calimero_tui.tui.screens.past import PastScreen
 from calimero_tui.tui.widgets.grid import Grid
 from tests.tui.dashboard.station import OWN, Station, ident
