@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from calimero_tui.actions import applications, calls, contexts, peers
+from calimero_tui.actions import applications, calls, contexts, past, peers
 from calimero_tui.actions.base import Registry
 
 ACTIONS: Final = Registry(
-    contexts.REGISTRY.actions | calls.REGISTRY.actions | applications.REGISTRY.actions | peers.REGISTRY.actions
+    contexts.REGISTRY.actions
+    | past.REGISTRY.actions
+    | calls.REGISTRY.actions
+    | applications.REGISTRY.actions
+    | peers.REGISTRY.actions
 )
