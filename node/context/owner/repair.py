@@ -183,7 +183,8 @@ class Repair:
     def lacking(self, have: Iterable[DeltaId], limit: int, max_bytes: int) -> list[bytes]:
         """Deltas that are applied here and are not behind ``have``, in the order in which they can be applied.
 
-        Wire form each. One that this node cannot vouch for ends the answer: what follows could not be applied either.
+        Wire form each. A checkpoint is passed over: whether its deltas are there only the other node knows, and after a
+        partition it usually has them. A delta that was lost here ends the answer.
         """
         dag, behind = self._state.dag, self._behind(have)
         found: list[bytes] = []
@@ -191,8 +192,10 @@ class Repair:
             if link.id in behind:
                 continue
             delta = self._state.rows.causal(link.id)
-            if delta is None or delta.kind is Kind.CHECKPOINT or len(found) >= limit or max_bytes <= 0:
+            if delta is None or len(found) >= limit or max_bytes <= 0:
                 break
+            if delta.kind is Kind.CHECKPOINT:
+                continue
             found.append(wire_delta(delta))
             max_bytes -= len(found[-1])
         return found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from node.context.owner.repair import MAX_BITS, MAX_SAMPLE, Buckets, bits_for, bucket_of
 from node.errors import NotFound
+from node.primitives import DeltaId
 from tests.node.context.owner.world import Node, made
 
 
@@ -98,3 +99,16 @@ def test_only_different_buckets_differ() -> None:
     left = Buckets(1, b"a" * 8 + b"b" * 8)
     assert left.differing(left) == []
     assert left.differing(Buckets(1, b"a" * 8 + b"c" * 8)) == [1]
+
+
+def test_lacking_passes_a_checkpoint_that_the_peer_does_not_name() -> None:
+    """A node that joined by snapshot knows the fork as a checkpoint only, and the peer's sample leaves it out."""
+    alice, bob = pair()
+    fork = made(alice.call("set", {"k": "v"}))
+    bob.give(fork)
+    root = bob.owner.state.meta.root_hash
+    bob.owner.adopt_heads(root, [head := DeltaId(b"\x07" * 32)])
+    assert bob.owner.delta(head) is None
+    deltas = [made(bob.call("set", {"b": str(n)})) for n in range(3)]
+    found = bob.owner.repair.lacking(alice.owner.state.meta.dag_heads, 100, 1 << 20)
+    assert [raw[:32] for raw in found] == [delta.id for delta in deltas]
