@@ -124,6 +124,18 @@ class Core:
         self.note_heads(context, await Ask(GetHeads(context.id)))
         return context.heads
 
+    def read_heads_soon(self, context: Followed) -> None:
+        """The same without waiting. A burst of changes costs two reads and not one for each: an owner that is busy with
+        calls answers us in turn with them, and would never get to the end of our questions."""
+        context.heads_wanted = True
+        if context.heads_reader is None or context.heads_reader.done:
+            context.heads_reader = self.kernel.spawn(self._read_heads(context), "heads")
+
+    async def _read_heads(self, context: Followed) -> None:
+        while context.heads_wanted:
+            context.heads_wanted = False
+            await self.read_heads(context)
+
     def note_heads(self, context: Followed, heads: Heads) -> None:
         context.heads = heads
         if heads.missing:

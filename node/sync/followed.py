@@ -84,6 +84,9 @@ class Followed:
         self.application: Application | None = None
         """As the registry names it; None: not read since the start."""
         self.heads = NO_HEADS
+        self.heads_wanted = False
+        """The owner's heads changed since they were last asked for."""
+        self.heads_reader: Task[None] | None = None
         self.wake = Signal(kernel)
         self.reasons: set[str] = set()
         self.preferred: dict[str, str] = {}
@@ -159,7 +162,7 @@ class Followed:
 
     def tasks(self) -> list[Task[None]]:
         """Every script that runs for this context alone."""
-        found = (self.loop, self.judge, self.fetching, self.session, *self.sharing.values())
+        found = (self.loop, self.judge, self.fetching, self.session, self.heads_reader, *self.sharing.values())
         return [task for task in found if task is not None]
 
     # plans

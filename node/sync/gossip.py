@@ -45,7 +45,7 @@ PUBLISH_TIMEOUT: Final = 10 * SECOND
 
 async def announce(core: Core, context: Followed, delta: OpenDelta) -> None:
     """Tell the members of a delta that was written here: by gossip if it fits and somebody listens, else by heads."""
-    await core.read_heads(context)
+    core.read_heads_soon(context)
     message = _sealed(core, context, delta)
     peers = 0
     if message is not None and len(message) <= MAX_GOSSIP:
@@ -202,7 +202,7 @@ async def _judge_batch(core: Core, context: Followed) -> None:
     core.took(context, report, source)
     if report.applied and report.heads.root != opened[-1].root:
         context.disagree(core.kernel.now, QUIET, PATIENCE)
-    if report.heads.missing:
+    if report.heads.missing and context.initialised:  # else the state that is still to come brings the parents
         fetching.fetch_missing(core, context, source)
 
 
