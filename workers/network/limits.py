@@ -62,9 +62,9 @@ REDIAL_LIMIT: Final = 30.0
 """Back-off doubles from the first to the limit: a restarted neighbour is back at once, a dead one costs little."""
 
 REDIAL_SOON: Final = 2.0
-REDIAL_SHARE: Final = 16
+REDIAL_SHARE: Final = 30
 """The back-off stays below so many seconds, or this part of the time for which the peer is gone. A partition of a
-minute is over 5 s after it healed at the latest, and the limit is reached after 8 minutes."""
+minute is over 2.5 s after it healed at the latest, and the limit is reached after 15 minutes."""
 
 MAX_ADDRESSES_PER_PEER: Final = 16
 """Addresses remembered of one peer, freshest first."""
