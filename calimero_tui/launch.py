@@ -318,7 +318,8 @@ def inspect_module(path: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(ran.stdout)
     if "size" not in report:
         reason = "; ".join(report["problems"])
-        raise Refused(f"{path} cannot be inspected: {reason}; name an application's .wasm file", kind="argument")
+        cure = "name an application's .wasm or .mpk file"
+        raise Refused(f"{path} cannot be inspected: {reason}; {cure}", kind="argument")
     return report
 
 

@@ -89,6 +89,13 @@ def inspect(options: argparse.Namespace) -> int:
     return 0 if report["supported"] else UNSUPPORTED
 
 
+ABI_SOURCES: Final = {
+    "section": "in the module, as a section",
+    "export": "in the module, by its exports",
+    "sidecar": "beside the module: in the bundle, or a file",
+}
+
+
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     """A report's lines for people; the imports are a table of their own."""
     compile_ms = report["compileMs"]
@@ -99,7 +106,7 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
         "runs here": report["supported"],
         "compiles in": None if compile_ms is None else f"{compile_ms:.0f} ms",
         "memory": f"{report['memoryBytes'] // 1024} KiB at the start",
-        "ABI": report["abi"] or "none: methods are the exports",
+        "ABI": ABI_SOURCES.get(report["abi"], "none: methods are the exports"),
         "methods": report["signatures"] or report["methods"],
         "events": report["events"],
         "problems": report["problems"],

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from wasmtime import wat2wasm
 
+from node.context.bundle import make_bundle
+from node.primitives import PrivateKey
 from tests.node.abi.samples import KV_DOCUMENT
 from tests.workers.runtime_engine.app import WASM
 from workers.runtime.engine.inspection import inspect_file, inspect_module, main, running_abi
@@ -63,6 +65,22 @@ def test_a_module_that_does_not_compile() -> None:
     report = inspect_module(raw)
     assert not report.supported
     assert any("compilation error" in problem for problem in report.problems)
+
+
+def test_a_bundle(tmp_path: Path) -> None:
+    """Its module is inspected, with the bundle's own manifest."""
+    path, module = tmp_path / "kv.mpk", (WASM / "kv.wasm").read_bytes()
+    abi = (WASM / "kv.abi.json").read_bytes()
+    content = make_bundle(
+        PrivateKey(b"\5" * 32), package="com.example.kv", version="1.0.0", name="kv", module=module, abi=abi,
+        description=None,
+    )  # fmt: skip
+    path.write_bytes(content)
+    found = inspect_file(path)
+    assert found.report is not None
+    assert (found.report.supported, found.report.abi, found.report.size) == (True, "sidecar", len(module))
+    path.write_bytes(content[:-20])
+    assert inspect_file(path).problem == "the bundle is truncated"
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from node.abi.interface import ABI_LENGTH, ABI_POINTER, exported_abi, has_abi_ex
 from node.abi.manifest import MAX_MANIFEST
 from node.abi.module import Signature, parse_module
 from node.abi.report import ModuleReport, inspect
+from node.context.bundle import is_bundle, read_bundle
 from node.errors import CalimeroError, FunctionCallError
 from node.runtime.config import RuntimeConfig
 from node.runtime.host.table import MODULE, TABLE
@@ -119,9 +120,16 @@ class Inspection:
 
 
 def inspect_file(path: Path) -> Inspection:
-    """Inspect a ``.wasm`` file; ``abi.json`` or ``NAME.abi.json`` beside it is its manifest if it holds none."""
+    """Inspect a ``.wasm`` file, or the module of a bundle.
+
+    The manifest of a module that holds none is the bundle's, or ``NAME.abi.json`` or ``abi.json`` beside the file.
+    """
     try:
-        return Inspection(path, inspect_module(path.read_bytes(), sidecar=_sidecar(path)))
+        content = path.read_bytes()
+        if not is_bundle(content):
+            return Inspection(path, inspect_module(content, sidecar=_sidecar(path)))
+        bundle = read_bundle(content)
+        return Inspection(path, inspect_module(bundle.module, sidecar=bundle.abi))
     except (OSError, CalimeroError) as error:
         return Inspection(path, None, str(error))
 
