@@ -32,8 +32,8 @@ def read_register(checked: Callback, board: Switchboard) -> Callback:
                 PUT[length](view, place, content)
                 slots[0] = 1
                 return 0
-        except BaseException:  # noqa: BLE001, S110  # nothing may leave a callback; the checked one reports it
-            pass
+        except BaseException:  # noqa: BLE001  # nothing may leave a callback; the checked one reports it
+            return checked(env, caller, address, count)
         return checked(env, caller, address, count)
 
     return callback
@@ -53,8 +53,8 @@ def storage_read(checked: Callback, board: Switchboard) -> Callback:
                 registers[register] = value
                 slots[0] = 1
                 return 0
-        except BaseException:  # noqa: BLE001, S110  # as above
-            pass
+        except BaseException:  # noqa: BLE001  # as above: the checked one reports it
+            return checked(env, caller, address, count)
         return checked(env, caller, address, count)
 
     return callback
@@ -78,8 +78,8 @@ def storage_write(checked: Callback, board: Switchboard) -> Callback:
                 cell[0] = value
                 slots[0] = 1
                 return 0
-        except BaseException:  # noqa: BLE001, S110  # as above
-            pass
+        except BaseException:  # noqa: BLE001  # as above: the checked one reports it
+            return checked(env, caller, address, count)
         return checked(env, caller, address, count)
 
     return callback
@@ -98,8 +98,8 @@ def time_now(checked: Callback, board: Switchboard) -> Callback:
                 put_word(view, place, 0)
                 put_word(view, place, vm.call.now_ns() & U64_MAX)
                 return 0
-        except BaseException:  # noqa: BLE001, S110  # as above
-            pass
+        except BaseException:  # noqa: BLE001  # as above: the checked one reports it
+            return checked(env, caller, address, count)
         return checked(env, caller, address, count)
 
     return callback
