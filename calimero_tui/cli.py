@@ -25,6 +25,8 @@ GROUPS: Final = {
     "identity": "identities of this node",
     "app": "applications",
     "blob": "stored blobs",
+    "alias": "names for ids",
+    "proposal": "what members of a context vote on",
     "peer": "peers of the node",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calimero_tui.actions.base import Arguments, Kind, Parameter, Registry, Session, Source
-from calimero_tui.actions.parameters import APPLICATION, CONTEXT, EXECUTOR, context_of, executor_of
+from calimero_tui.actions.parameters import APPLICATION, CONTEXT, EXECUTOR, LIMIT, context_of, executor_of
 
 REGISTRY = Registry()
 action = REGISTRY.action
@@ -104,6 +104,21 @@ async def sync(session: Session, given: Arguments) -> Any:
 )
 async def why(session: Session, given: Arguments) -> Any:
     return await session.node.inspection.explain(await context_of(session, given["context"]))
+
+
+@action(
+    "context state",
+    "List what is stored for a context, as it is stored",
+    CONTEXT,
+    LIMIT,
+    Parameter("after", "key of the last row of the page before", default=None, option=True),
+    columns=(("key", "key"), ("bytes", "size"), ("value", "value")),
+    example="calimero context state --limit 20",
+)
+async def state(session: Session, given: Arguments) -> Any:
+    context_id = await context_of(session, given["context"])
+    found = await session.node.inspection.state(context_id, limit=int(given["limit"]), after=given["after"])
+    return found["rows"]
 
 
 @action(

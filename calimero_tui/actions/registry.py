@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from calimero_tui.actions import applications, calls, contexts, past, peers
+from calimero_tui.actions import aliases, applications, calls, contexts, members, past, peers, proposals
 from calimero_tui.actions.base import Registry
 
 ACTIONS: Final = Registry(
-    contexts.REGISTRY.actions
-    | past.REGISTRY.actions
-    | calls.REGISTRY.actions
-    | applications.REGISTRY.actions
-    | peers.REGISTRY.actions
+    {
+        name: action
+        for module in (contexts, past, members, calls, proposals, applications, aliases, peers)
+        for name, action in module.REGISTRY.actions.items()
+    }
 )

@@ -9,7 +9,7 @@ import msgspec
 import websockets
 from websockets.asyncio.client import connect
 
-from calimero_tui.client.node import OWN
+from calimero_tui.client.paths import OWN
 from node.errors import Refused, Unreachable
 
 HANDSHAKE: Final = 5.0

@@ -66,10 +66,10 @@ class Http:
         )
         return _read(await self._send(request), self.url)
 
-    async def download(self, path: str) -> AsyncIterator[bytes]:
+    async def download(self, path: str, **query: str) -> AsyncIterator[bytes]:
         """The body of an answer, in parts as they come."""
         try:
-            async with self._client.stream("GET", path) as response:
+            async with self._client.stream("GET", path, params=query or None) as response:
                 if not response.is_success:
                     await response.aread()
                     raise _refusal(response, self.url)

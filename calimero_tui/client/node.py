@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
+from calimero_tui.client.aliases import Aliases
 from calimero_tui.client.http import Http
+from calimero_tui.client.membership import Membership
+from calimero_tui.client.paths import ADMIN, OWN
+from calimero_tui.client.proposals import Proposals
 from node.errors import Refused
 from node.primitives import ZERO_ROOT
 
-ADMIN: Final = "/admin-api"
-OWN: Final = "/calimero/v1"
 NOT_FOUND: Final = 404
 PART: Final = 1 << 20
 """Bytes of an upload that are read at a time."""
@@ -49,6 +52,9 @@ class Node:
         self.http = http
         self.inspection = Inspection(http)
         self.blobs = Blobs(http)
+        self.membership = Membership(http)
+        self.aliases = Aliases(http)
+        self.proposals = Proposals(http)
 
     @property
     def url(self) -> str:
@@ -78,6 +84,17 @@ class Node:
 
     async def applications(self) -> list[dict[str, Any]]:
         return list((await self.http.get(f"{ADMIN}/applications"))["data"]["apps"])
+
+    async def application(self, application_id: str) -> dict[str, Any] | None:
+        """An installed application, None when it is not here."""
+        found = (await self.http.get(f"{ADMIN}/applications/{application_id}"))["data"]["application"]
+        return None if found is None else dict(found)
+
+    async def packages(self) -> list[str]:
+        return list((await self.http.get(f"{ADMIN}/packages"))["packages"])
+
+    async def versions(self, package: str) -> list[str]:
+        return list((await self.http.get(f"{ADMIN}/packages/{quote(package, safe='')}/versions"))["versions"])
 
     async def uninstall(self, application_id: str) -> None:
         await self.http.delete(f"{ADMIN}/applications/{application_id}")
@@ -177,6 +194,11 @@ class Inspection:
         cursor = {} if after is None else {"after": after}
         return dict(await self._get(f"/contexts/{context_id}/deltas", limit=limit, **cursor))
 
+    async def state(self, context_id: str, *, limit: int = 50, after: str | None = None) -> dict[str, Any]:
+        """A window of the raw state: ``rows`` with hex keys, and the cursor ``next``."""
+        cursor = {} if after is None else {"after": after}
+        return dict(await self._get(f"/contexts/{context_id}/state", limit=limit, **cursor))
+
     async def workers(self) -> list[dict[str, Any]]:
         """Worker processes; memory in bytes, also as ``memory_mb``."""
         rows = (await self._get("/workers"))["workers"]
@@ -219,16 +241,20 @@ class Blobs:
     async def ls(self) -> list[dict[str, Any]]:
         return list((await self._http.get(f"{ADMIN}/blobs"))["data"]["blobs"])
 
-    async def put(self, file: Path) -> dict[str, Any]:
-        """Store a file; streamed, so that its size does not matter."""
+    async def put(self, file: Path, context_id: str | None = None) -> dict[str, Any]:
+        """Store a file; streamed, so that its size does not matter. Members of the context are told where it is."""
         size = (await asyncio.to_thread(file.stat)).st_size
-        return dict((await self._http.upload(f"{ADMIN}/blobs", _parts(file), size))["data"])
+        query = {} if context_id is None else {"context_id": context_id}
+        return dict((await self._http.upload(f"{ADMIN}/blobs", _parts(file), size, **query))["data"])
 
-    async def get(self, blob_id: str, file: Path) -> int:
-        """Write a blob into a new file; its size in bytes. A broken transfer leaves no file."""
+    async def get(self, blob_id: str, file: Path, context_id: str | None = None) -> int:
+        """Write a blob into a new file; its size in bytes. A broken transfer leaves no file.
+
+        The members of the context are asked for what is not on the node.
+        """
         partial = file.with_name(file.name + ".partial")
         try:
-            size = await self._download(blob_id, partial)
+            size = await self._download(blob_id, partial, context_id)
         except BaseException:
             await asyncio.to_thread(partial.unlink, missing_ok=True)
             raise
@@ -250,11 +276,12 @@ class Blobs:
         answer = await (self._http.post(path, {}) if pinned else self._http.delete(path))
         return dict(answer["data"])
 
-    async def _download(self, blob_id: str, partial: Path) -> int:
+    async def _download(self, blob_id: str, partial: Path, context_id: str | None) -> int:
+        query = {} if context_id is None else {"context_id": context_id}
         size = 0
         sink = await asyncio.to_thread(partial.open, "xb")
         with sink:
-            async for part in self._http.download(f"{ADMIN}/blobs/{blob_id}"):
+            async for part in self._http.download(f"{ADMIN}/blobs/{blob_id}", **query):
                 await asyncio.to_thread(sink.write, part)
                 size += len(part)
         return size

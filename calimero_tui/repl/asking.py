@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from calimero_tui.actions.base import Session, Source
 from calimero_tui.actions.registry import ACTIONS
-from calimero_tui.client.node import ADMIN
+from calimero_tui.client.paths import ADMIN
 from calimero_tui.repl.complete import Snapshot, Values
 from calimero_tui.repl.parse import Types
 from node.errors import ClientError

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from calimero_tui.actions.base import Kind, Parameter, Source
+from calimero_tui.actions.base import Action, Kind, Parameter, Source
 from calimero_tui.actions.parameters import context_of
 from calimero_tui.actions.registry import ACTIONS
 from calimero_tui.output import show
@@ -40,13 +40,20 @@ async def connect(shell: Shell, given: Given) -> None:
 
 async def ls(shell: Shell, given: Given) -> None:
     action = ACTIONS.actions.get(f"{given.get('what', 'context').rstrip('s')} ls")
-    if action is None:
+    if action is None or not _stands_alone(action):
         raise Refused(f"ls cannot list {given['what']!r}; it lists: {', '.join(_listed())}", kind="argument")
     shell.result(await action.run(shell.session, {}), action.columns)
 
 
 def _listed() -> list[str]:
-    return [name.removesuffix(" ls") for name in ACTIONS.actions if name.endswith(" ls")]
+    return [
+        name.removesuffix(" ls") for name, action in ACTIONS.actions.items()
+        if name.endswith(" ls") and _stands_alone(action)
+    ]  # fmt: skip
+
+
+def _stands_alone(action: Action) -> bool:
+    return not any(parameter.required for parameter in action.parameters)
 
 
 async def use(shell: Shell, given: Given) -> None:
@@ -137,7 +144,7 @@ OWN: Final[Mapping[str, Own]] = {
         ),
         Own(
             "ls", "List contexts, or another kind of thing", ls,
-            (Parameter("what", "context, identity, app, blob or peer", default="context"),), "ls app",
+            (Parameter("what", "context, identity, app, blob, proposal or peer", default="context"),), "ls app",
         ),
         Own("use", "Choose the context that later lines mean; alone: none", use, (_CONTEXT,), "use 4vJ9"),
         Own("as", "Choose the identity that acts; alone: the node's first", act_as, (_IDENTITY,), "as 8qbH"),

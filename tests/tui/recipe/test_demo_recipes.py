@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,9 +18,6 @@ from calimero_tui.bundled import recipes
 from calimero_tui.cli import main
 from calimero_tui.demo.network import Network
 from calimero_tui.output.exits import FAILED, OK
-from node.context.bundle import make_bundle
-from node.primitives import PrivateKey
-from tests.workers.runtime.nodes import WASM
 
 LIMIT = 90
 
@@ -62,101 +58,6 @@ def test_a_demo_recipe_passes(urls: list[str], name: str, capsys: pytest.Capture
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event for event in events if event["event"] == "step_failed"] == []
     assert (code, events[-1]["event"], events[-1]["passed"]) == (OK, "run_finished", True)
-
-
-LIFE = """\
-recipe: 1
-name: From creation to deletion
-nodes: {nodes}
-steps:
-  - app install: {file}
-    node: node1
-    capture: {{application: application}}
-  - context create: "{{{{application}}}}"
-    node: node1
-    capture: {{context: context}}
-  - identity new:
-    node: node2
-    capture: {{invitee: public_key}}
-  - context invite: {{invitee: "{{{{invitee}}}}", context: "{{{{context}}}}"}}
-    node: node1
-    capture: {{invitation: invitation}}
-  - context join: "{{{{invitation}}}}"
-    node: node2
-  - wait_for_sync: {{context: "{{{{context}}}}", nodes: [node1, node2]}}
-  - call: {{method: {method}, args: {args}, context: "{{{{context}}}}"}}
-    node: node2
-  - wait_for_sync: {{context: "{{{{context}}}}", nodes: [node1, node2]}}
-  - context leave: "{{{{context}}}}"
-    node: [node2, node1]
-    expect: {{path: deleted, equals: true}}
-  - context inspect: "{{{{context}}}}"
-    node: [node1, node2]
-    expected_failure: true
-  - app uninstall: "{{{{application}}}}"
-    node: node1
-"""
-
-CALLS = {
-    "kv": ("set", '{key: a, value: "1"}'),
-    "collections": ("visit", "{}"),
-    "owned": ("set_profile", "{text: me}"),
-    "private": ("hide", '{game: g, secret: "7"}'),
-    "bundle": ("set", '{key: a, value: "1"}'),
-}
-
-
-@pytest.mark.parametrize("app", CALLS)
-def test_a_context_lives_from_creation_to_deletion(
-    urls: list[str], app: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The second node has no copy of the application: it comes from the first."""
-    recipe = tmp_path / "life.yml"
-    nodes = "{" + ", ".join(f"node{number}: '{url}'" for number, url in enumerate(urls, start=1)) + "}"
-    method, args = CALLS[app]
-    recipe.write_text(LIFE.format(nodes=nodes, file=_application(app, tmp_path), method=method, args=args))
-    code = main(["run", str(recipe), "--json"])
-    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event for event in events if event["event"] == "step_failed"] == []
-    assert code == OK
-
-
-def _application(app: str, folder: Path) -> Path:
-    if app != "bundle":
-        return WASM / f"{app}.wasm"
-    made = make_bundle(
-        PrivateKey(b"\x21" * 32), package="com.example.life", version="1.0.0", name="life",
-        module=(WASM / "kv.wasm").read_bytes(),
-    )  # fmt: skip
-    file = folder / "life.mpk"
-    file.write_bytes(made)
-    return file
-
-
-def test_a_context_lives_from_creation_to_deletion_in_the_shell(urls: list[str]) -> None:
-    def line(number: int, text: str) -> Any:
-        command = [*SHELL, "--json", "--node", urls[number]]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    application = line(0, f"app install {WASM / 'kv.wasm'}")["application"]
-    context = line(0, f"context create {application}")["context"]
-    invitee = line(1, "identity new")["public_key"]
-    invitation = line(0, f"context invite {invitee} {context}")["invitation"]
-    assert line(1, f"context join {invitation}") == {"context": context, "member": invitee}
-    while line(1, f"context inspect {context}")["state"] != "ready":
-        pass
-    line(1, f"call set key=a value=1 --context {context}")
-    assert line(1, f"call get key=a --context {context}") == "1"
-    for number in (1, 0):
-        assert line(number, f"context leave {context} --yes")["deleted"] is True
-        assert context not in {row["id"] for row in line(number, "context ls")}
-
-
-SHELL = [
-    sys.executable, "-c", "import sys; from calimero_tui.cli import main; sys.exit(main(sys.argv[1:]))", "shell",
-]  # fmt: skip
 
 
 def test_a_failing_recipe_says_what_differs(
