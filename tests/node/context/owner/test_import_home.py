@@ -11,7 +11,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from node.codec import borsh
-from node.context.owner.import_home import export_home, import_home
+from node.context.owner.import_home import OURS, export_home, import_home
 from node.context.owner.owner import ContextOwner
 from node.context.owner.rows import ContextRows
 from node.errors import StoreUnusable
@@ -187,3 +187,8 @@ def test_an_export_leaves_our_own_rows_out(alice: Node, bob: Node, tmp_path: Pat
     with pytest.raises(StoreUnusable, match="is not empty"):
         export_home(shards, tmp_path / "none", tmp_path / "out", tmp_path / "blobs")
     assert first.id != second.id
+
+
+def test_every_scope_of_ours_is_left_out_of_an_export() -> None:
+    scopes = {value for value in vars(Scope).values() if isinstance(value, bytes)}
+    assert scopes - {Scope.SSL_CERTS, Scope.SSE_SESSIONS} == OURS
