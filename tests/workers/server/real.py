@@ -42,11 +42,11 @@ def node(home: Path, relayer: str | None = None, settings: tuple[str, ...] = ())
 
 
 @contextmanager
-def pair(folder: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """A coordinator and a second node that is connected to it."""
-    with node(folder / "first") as first:
+def pair(folder: Path, settings: tuple[str, ...] = ()) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """A coordinator and a second node that is connected to it; ``settings`` are of both."""
+    with node(folder / "first", settings=settings) as first:
         (relayer,) = launch.node_status(folder / "first")["registry"]
-        with node(folder / "second", relayer) as second:
+        with node(folder / "second", relayer, settings) as second:
             address = launch.node_status(folder / "first")["swarm"][0]
             peer = first.get("/calimero/v1/peers").json()["data"]["peer"]
             answer = second.post("/calimero/v1/peers", json={"address": f"{address}/p2p/{peer}"})
