@@ -32,7 +32,9 @@ _BARE: Final = (
     "libp2p.transport",
     "libp2p.transport.quic",
 )
-"""Packages whose ``__init__`` imports the whole library: 1.2 s of CPU and 60 MB for parts that stay unused."""
+"""Packages whose ``__init__`` imports the whole library: 1.2 s of CPU and 60 MB for parts that stay unused, and
+fastecdsa, which has no wheel for Linux and needs a compiler and GMP. Upstream: py-libp2p #507 and #519 are about
+fastecdsa; none is about the rest, which is how the library is meant."""
 
 _PLACEHOLDERS: Final = {
     "libp2p.crypto.rsa": ("RSAPrivateKey", "RSAPublicKey"),
@@ -41,7 +43,7 @@ _PLACEHOLDERS: Final = {
     "libp2p.transport.quic.stream": ("QUICStream",),
 }
 """Modules that are imported only for the names of these classes, with pycryptodome, coincurve, anyio and aioquic behind
-them: half of what is left of the start-up time."""
+them: half of what is left of the start-up time. Upstream: none is open; a library for all kinds of keys needs them."""
 
 
 def prepare() -> None:

@@ -31,6 +31,15 @@ def test_without_the_repairs_the_same_import_drags_them_in_or_fails() -> None:
     assert "fastecdsa" in done.stdout or loaded(statement) & HEAVY
 
 
+def test_without_the_placeholders_the_ciphers_of_other_kinds_of_keys_come_along() -> None:
+    without = loaded(
+        "from workers.network import repairs",
+        "repairs.bypass_package_inits()",
+        "import libp2p.security.noise.patterns",
+    )
+    assert {"Crypto", "coincurve"} <= without
+
+
 def test_preparing_twice_changes_nothing() -> None:
     loaded(
         "from workers.network import repairs",
