@@ -44,6 +44,7 @@ DEMANDED: Final[dict[str, tuple[Demand, ...]]] = {
     "install_url": (_NOT_LOADED,),
     "install_path": (_NOT_HERE,),
     "create_context": (_NO_PROTOCOL,),
+    "update_application": (Demand(500, "method ", "a migration that cannot run is 500"),),
     "delete_blob": (Demand(500, "Failed to delete blob: Blob not found", "an absent blob is 500"),),
     "put_blob": (Demand(500, "Failed to store blob: .*hash mismatch", "another hash than announced is 500"),),
     "alias_context": (_NAME_TAKEN,),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from types import ModuleType
 from typing import Any, Final
 
@@ -34,6 +34,9 @@ __all__ = ["Application", "handlers"]
 
 BODY_SECONDS: Final = 30.0
 """In which a JSON body must have arrived."""
+
+LATE: Final = 408
+"""The rest of the body may come yet, and could not be told from a request: such a connection is closed."""
 
 Handler = Callable[[Api, Request, Any], Awaitable[Response]]
 SocketHandler = Callable[[Api, WebSocket], Awaitable[None]]
@@ -136,15 +139,14 @@ class Application:
         return read_body(route.wording, route.body, request.headers.get("content-type", ""), raw)
 
     async def _read(self, route: Route, request: Request) -> bytes:
-        first = await request.receive() if _has_body(request) else None
-        if first is None or (not first.get("more_body") and len(first.get("body", b"")) <= MAX_JSON_BODY):
-            return b"" if first is None else first.get("body", b"")
+        if not _has_body(request):
+            return b""
         try:
             async with asyncio.timeout(self._body_seconds):
-                return await _rest(route, request, first)
+                return await _whole(route, request)
         except TimeoutError as problem:
             text = f"the request body did not arrive within {self._body_seconds:g} s"
-            raise Refusal(text, 408, route.family) from problem
+            raise Refusal(text, LATE, route.family) from problem
 
     # -- WebSockets
 
@@ -167,7 +169,10 @@ def refused(problem: CalimeroError, family: Family) -> Response:
     if isinstance(problem, Unauthenticated):
         return Response(status_code=401)
     if isinstance(problem, Refusal):
-        return error(str(problem), problem.status, problem.family)
+        response = error(str(problem), problem.status, problem.family)
+        if problem.status == LATE:
+            response.headers["connection"] = "close"
+        return response
     response = error(str(problem), meaning_of(problem).status, family)
     response.headers["x-calimero-error"] = type(problem).__name__
     return response
@@ -178,9 +183,12 @@ def _has_body(request: Request) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-async def _rest(route: Route, request: Request, first: Mapping[str, Any]) -> bytes:
-    message, parts, size = first, [], 0
+async def _whole(route: Route, request: Request) -> bytes:
+    """All parts of a body; nearly always there is one."""
+    parts: list[bytes] = []
+    size = 0
     while True:
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         part = message.get("body", b"")
@@ -190,7 +198,6 @@ async def _rest(route: Route, request: Request, first: Mapping[str, Any]) -> byt
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
-        message = await request.receive()
 
 
 # -- CORS

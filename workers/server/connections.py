@@ -29,6 +29,9 @@ MAX_PER_ADDRESS: Final = 1024
 HEADER_SECONDS: Final = 10.0
 """From the connection, or the first byte of a later request, to the end of its header."""
 
+IDLE_SECONDS: Final = 75
+"""For which a connection stays open between two requests."""
+
 WRITE_SECONDS: Final = 30.0
 """For which a client may leave its receive window closed."""
 
@@ -58,9 +61,10 @@ class Limits:
         per_address: int = MAX_PER_ADDRESS,
         header: float = HEADER_SECONDS,
         write: float = WRITE_SECONDS,
+        idle: int = IDLE_SECONDS,
     ) -> None:
         self.connections, self.per_address = connections, per_address
-        self.header, self.write = header, write
+        self.header, self.write, self.idle = header, write, idle
 
 
 class Connections:
@@ -155,6 +159,7 @@ class HttpProtocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._counts = counts
+        self.timeout_keep_alive = counts.limits.idle
         self._address: str | None = None
         self._header = Timer(self.loop, counts.limits.header, partial(self._cut, "header"))
         self._write = Timer(self.loop, counts.limits.write, partial(self._cut, "write"))
@@ -213,6 +218,12 @@ class HttpProtocol(H11Protocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._write.stop()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came since the last answer."""
+        if not self.transport.is_closing():
+            self._counts.cut["idle"] += 1
+        super().timeout_keep_alive_handler()
 
     def _cut(self, phase: str) -> None:
         self._counts.cut[phase] += 1

@@ -28,9 +28,6 @@ from workers.start import WorkerStart
 
 __all__ = ["bind", "main", "serve"]
 
-IDLE_SECONDS: Final = 75
-"""For which an unused connection stays open."""
-
 MAX_FRAME: Final = 1 << 20
 """Bytes of one WebSocket message from a client; ten thousand subscriptions have half of it."""
 
@@ -141,7 +138,6 @@ def settings(application: Application, config: NodeConfig) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         server_header=False,
     )

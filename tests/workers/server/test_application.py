@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -16,7 +17,7 @@ from node.api.router import PREFIXED
 from node.api.routes import ROUTES, SOCKETS
 from node.errors import Forbidden, Unauthenticated
 from tests.node.api.ids import CTX
-from tests.workers.server.scripted import raw_request, run, serving
+from tests.workers.server.scripted import raw_request, run, serving, until
 from workers.messages import runtime
 from workers.server.application import handlers
 
@@ -102,11 +103,47 @@ def test_a_body_beyond_the_limit_is_refused_while_it_streams(path: str, status: 
     run(main)
 
 
-def test_a_body_that_does_not_come_ends_with_408() -> None:
+@pytest.mark.parametrize("begun", [b"", b"{"])
+def test_a_body_that_does_not_come_ends_with_408(begun: bytes) -> None:
+    """The connection ends too: what would come next on it cannot be told from the body."""
+
     async def main() -> None:
         async with serving(body_seconds=0.2) as served:
-            head = b"POST /jsonrpc HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nconnection: close\r\n\r\n"
-            assert (await raw_request(served, head, b"{")).startswith(b"HTTP/1.1 408 ")
+            head = b"POST /jsonrpc HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+            assert (await raw_request(served, head, begun)).startswith(b"HTTP/1.1 408 ")
+            await until(lambda: not served.api.connections.total)
+
+    run(main)
+
+
+def test_a_body_that_trickles_ends_with_408_all_the_same() -> None:
+    async def main() -> None:
+        async with serving(body_seconds=0.3) as served:
+            reader, writer = await asyncio.open_connection(*served.address)
+            writer.write(b"POST /jsonrpc HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+            trickling = asyncio.create_task(_trickle(writer))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+            trickling.cancel()
+            await asyncio.gather(trickling, return_exceptions=True)
+            writer.transport.abort()
+            await until(lambda: not served.api.connections.total)
+
+    run(main)
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b" ")
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("path", ["/jsonrpc", "/admin-api/contexts", "/sse/subscription"])
+def test_json_beyond_the_allowed_depth_is_refused(path: str) -> None:
+    async def main() -> None:
+        async with serving() as served:
+            for body in (b"[" * 128 + b"]" * 128, b'{"a":' * 100_000):
+                answer = await served.http.post(path, content=body, headers=JSON)
+                assert (answer.status_code, "recursion limit" in answer.text) == (400, True)
 
     run(main)
 

@@ -80,6 +80,31 @@ def test_a_connection_between_requests_is_left_alone() -> None:
     run(main)
 
 
+def test_a_connection_that_is_not_used_again_is_closed() -> None:
+    async def main() -> None:
+        async with serving(limits=Limits(idle=1)) as served:
+            said = await closed(served, HEALTH)
+            assert said.count(b"HTTP/1.1 200 OK") == 1
+            assert served.api.connections.cut == {"idle": 1}
+            await until(lambda: not served.api.connections.total)
+
+    run(main)
+
+
+def test_each_request_begins_the_idle_time_anew() -> None:
+    async def main() -> None:
+        async with serving(limits=Limits(idle=30)) as served:
+            reader, writer = await asyncio.open_connection(*served.address)
+            for _ in range(3):
+                writer.write(HEALTH)
+                await reader.readuntil(b'"alive"}}')
+            assert served.api.connections.total == 1
+            assert served.api.connections.cut == {}
+            writer.close()
+
+    run(main)
+
+
 def test_an_upgraded_connection_is_left_alone() -> None:
     async def main() -> None:
         async with serving(limits=Limits(header=0.1)) as served:
