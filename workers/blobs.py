@@ -306,15 +306,29 @@ def room(folder: Path, quota: int, most: int) -> int:
 
 
 def sweep(folder: Path, known: Collection[BlobId], now: float, age: float = ORPHAN_AGE) -> tuple[int, int]:
-    """Remove files that no row names and that are ``age`` seconds old; their number and bytes."""
+    """Remove files that no row names and that are ``age`` seconds old, or whose writer was killed; number and bytes."""
     names = {str(chunk) for chunk in known}
     count = freed = 0
     for entry in _entries(folder):
-        if entry.name not in names and now - _changed(entry, now) >= age:
+        if entry.name not in names and (_abandoned(entry.name) or now - _changed(entry, now) >= age):
             freed += _size(entry)
             count += 1
             Path(entry.path).unlink(missing_ok=True)
     return count, freed
+
+
+def _abandoned(name: str) -> bool:
+    """Whether a file is what a process had aside that is no more; a home belongs to one node, so pids tell."""
+    _, _, pid, number = (name.split(".") + [""] * 4)[:4]
+    if not name.startswith(".") or not pid.isdecimal() or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,10 +26,13 @@ from workers.blobs import (
     is_complete,
     read_all,
     room,
+    sweep,
     usage,
 )
 
 LIMIT = 8 << 20
+NOBODY = (1 << 22) + 1
+"""A pid above all that Linux and macOS give."""
 
 
 def _write(folder: Path, *parts: bytes) -> StoredBlob:
@@ -171,3 +175,16 @@ def test_the_room_is_what_the_quota_leaves(tmp_path: Path) -> None:
     _write(tmp_path, b"x" * 60)
     assert usage(tmp_path) == 60
     assert [room(tmp_path, quota, 1000) for quota in (0, 50, 100, 5000)] == [1000, 0, 40, 1000]
+
+
+def test_what_a_killed_process_had_aside_is_swept_at_once(tmp_path: Path) -> None:
+    """A writer at work is left alone, whoever else wrote before it."""
+    kept = _write(tmp_path, b"x" * CHUNK_SIZE)
+    writer = BlobWriter(tmp_path, LIMIT)
+    writer.write(b"y" * CHUNK_SIZE)
+    writer._wait()
+    for name in (f".chunk.{NOBODY}.0", ".chunk.x.0", f".chunk.{NOBODY}", ".chunk.99999999999999999999.0"):
+        (tmp_path / name).write_bytes(b"123")
+    assert sweep(tmp_path, [row.id for row in kept.rows], time.time()) == (1, 3)
+    stored = writer.finish()
+    assert read_all(tmp_path, stored.blob) == b"y" * CHUNK_SIZE
