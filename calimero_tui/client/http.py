@@ -17,6 +17,9 @@ from node.errors import Refused, Unreachable
 TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 """Seconds for an answer (a call may take the guest's whole deadline) and for the connection."""
 
+TRANSFER_TIMEOUT: Final = httpx.Timeout(3600.0, connect=5.0)
+"""For the first byte of a blob: the node may have to fetch all of it from others before."""
+
 CONNECTIONS: Final = 64
 
 
@@ -69,7 +72,7 @@ class Http:
     async def download(self, path: str, **query: str) -> AsyncIterator[bytes]:
         """The body of an answer, in parts as they come."""
         try:
-            async with self._client.stream("GET", path, params=query or None) as response:
+            async with self._client.stream("GET", path, params=query or None, timeout=TRANSFER_TIMEOUT) as response:
                 if not response.is_success:
                     await response.aread()
                     raise _refusal(response, self.url)

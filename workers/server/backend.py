@@ -19,6 +19,10 @@ R = TypeVar("R", bound=Message)
 CALL_TIMEOUT: Final = 60.0
 """Seconds for a call: the guest's own deadline and the queue before it."""
 
+TRANSFER_TIMEOUT: Final = 3600.0
+"""Seconds for what brings a file from elsewhere: the largest blob at 2 MB/s. Whoever sends nothing for half a minute is
+given up long before."""
+
 SYNC: Final = "sync"
 NETWORK: Final = "network"
 
@@ -47,14 +51,18 @@ class Backend:
         """Ask the sync worker."""
         return await self._ask(SYNC, operation)
 
+    async def transfer(self, operation: Request[R]) -> R:
+        """Ask the sync worker for something that takes as long as a file is large."""
+        return await self._ask(SYNC, operation, TRANSFER_TIMEOUT)
+
     async def network(self, operation: Request[R]) -> R:
         """Ask the network worker."""
         return await self._ask(NETWORK, operation)
 
-    async def _ask(self, name: str, operation: Request[R]) -> R:
+    async def _ask(self, name: str, operation: Request[R], seconds: float = CALL_TIMEOUT) -> R:
         self._waiting[name] += 1
         try:
-            return await self._peers.request(name, operation, timeout=CALL_TIMEOUT)
+            return await self._peers.request(name, operation, timeout=seconds)
         finally:
             self._waiting[name] -= 1
 

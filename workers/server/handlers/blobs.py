@@ -162,7 +162,7 @@ async def _fetch(api: Api, request: Request, context_id: ContextId) -> BlobRecor
     except Missing:
         _log.debug("a blob is asked of the members of context %s", context_id)
     try:
-        return (await api.backend.sync(sync.FetchBlob(context_id, _blob_id(request)))).blob
+        return (await api.backend.transfer(sync.FetchBlob(context_id, _blob_id(request)))).blob
     except (NotFound, ContextError) as error:
         raise Missing("Blob not found locally or in network") from error
 
