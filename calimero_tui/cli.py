@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from calimero_tui.actions.base import Action, Kind, Parameter
@@ -17,7 +17,7 @@ from calimero_tui.actions.registry import ACTIONS
 from calimero_tui.commands import SURFACES
 from calimero_tui.output import show
 from calimero_tui.output.exits import USAGE, exit_code
-from node.errors import CalimeroError
+from node.errors import CalimeroError, Refused
 
 DEFAULT_NODE: Final = "http://127.0.0.1:2528"
 GROUPS: Final = {
@@ -83,13 +83,25 @@ def _add(command: argparse.ArgumentParser, parameter: Parameter) -> None:
     if parameter.kind is Kind.FLAG and parameter.option:
         command.add_argument(f"--{parameter.name}", action="store_true", help=parameter.help)
         return
-    settings: dict[str, Any] = {"type": parameter.read, "metavar": parameter.name.upper(), "help": parameter.help}
+    settings: dict[str, Any] = {"type": _reader(parameter), "metavar": parameter.name.upper(), "help": parameter.help}
     if parameter.option:
         settings |= {"required": True} if parameter.required else {"default": parameter.default}
         command.add_argument(f"--{parameter.name}", **settings)
     else:
         settings |= {} if parameter.required else {"nargs": "?", "default": parameter.default}
         command.add_argument(parameter.name, **settings)
+
+
+def _reader(parameter: Parameter) -> Callable[[str], object]:
+    """What argparse reads the words with: a bad one is a usage error that names the parameter and ends with 2."""
+
+    def read(text: str) -> object:
+        try:
+            return parameter.read(text)
+        except Refused as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{parameter.name}: ")) from error
+
+    return read
 
 
 def add_node_options(command: argparse.ArgumentParser) -> None:
