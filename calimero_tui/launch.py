@@ -345,14 +345,15 @@ def restore_registry(path: Path, source: Path) -> dict[str, Any]:
     return {"rows": rows, "kept": None if kept is None else str(kept)}
 
 
-def import_merod(path: Path, source: Path) -> dict[str, Any]:
+def import_merod(path: Path, source: Path, key_file: Path | None = None) -> dict[str, Any]:
     """Take over the home of a stopped merod 0.10.0 into a node that was never started.
 
+    ``key_file`` holds the key of a home that is encrypted at rest, in hexadecimal digits.
     Answers ``{contexts, rows, blobs, checkpoints}``. Raises ``ConfigError``, ``NodeRunning``, ``StoreUnusable``.
     """
-    from workers.migration import import_node
+    from workers.migration import import_node, storage_key
 
-    found = import_node(path, source)
+    found = import_node(path, source, None if key_file is None else storage_key(key_file))
     return {"contexts": found.contexts, "rows": found.rows, "blobs": found.blobs, "checkpoints": found.checkpoints}
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.context.owner.import_home import Imported, export_home, import_home
-from node.errors import ConfigError, StoreUnusable
+from node.crypto.rest import StorageKey
+from node.errors import ConfigError, CryptoError, StoreUnusable
 from node.store.base import Store
 from node.store.places import check_data, shard_dir
 from node.store.rocks import Memory, RocksStore
@@ -34,8 +35,9 @@ class Folders:
     blobs: Path
 
 
-def import_node(path: Path, source: Path) -> Imported:
+def import_node(path: Path, source: Path, key: StorageKey | None = None) -> Imported:
     """Copy the merod home ``source`` into the node in ``path``, which was made and never started.
+    ``key`` opens a home that is encrypted at rest.
 
     Raises :class:`ConfigError` if there is no home, :class:`StoreUnusable` if it cannot be taken over.
     """
@@ -49,17 +51,25 @@ def import_node(path: Path, source: Path) -> Imported:
         shutil.rmtree(aside, ignore_errors=True)
         try:
             aside.mkdir(mode=0o700, parents=True)
-            found = _filled(aside, theirs, ours.blobs)
+            found = _filled(aside, theirs, ours.blobs, key)
             aside.replace(ours.data)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return found
 
 
-def _filled(data: Path, theirs: Folders, blobs: Path) -> Imported:
+def storage_key(file: Path) -> StorageKey:
+    """The key in a file. Raises :class:`ConfigError` naming the file, never its content."""
+    try:
+        return StorageKey.parse(file.read_text(encoding="ascii"))
+    except (OSError, ValueError, CryptoError) as error:
+        raise ConfigError(f"the storage key in {file} cannot be used: {error}") from error
+
+
+def _filled(data: Path, theirs: Folders, blobs: Path, key: StorageKey | None) -> Imported:
     shards = _shards(data, every=True)
     try:
-        return import_home(theirs.data, theirs.blobs, shards, blobs)
+        return import_home(theirs.data, theirs.blobs, shards, blobs, key)
     finally:
         shards.close()
 

@@ -245,12 +245,18 @@ def _import_options(command: Command) -> None:
     command.add_argument(
         "source", type=Path, metavar="MEROD", help="folder of a stopped merod node, with its config.toml"
     )
+    command.add_argument(
+        "--storage-key-file",
+        type=Path,
+        metavar="FILE",
+        help="hexadecimal key of a home that is encrypted at rest (merod had it from its key provider)",
+    )
 
 
 def _import(options: argparse.Namespace) -> int:
     from calimero_tui import launch
 
-    show.result(launch.import_merod(_path(options), options.source), as_json=options.json)
+    show.result(launch.import_merod(_path(options), options.source, options.storage_key_file), as_json=options.json)
     return 0
 
 

@@ -13,17 +13,23 @@ from pathlib import Path
 
 from rocksdict import AccessType, Options, Rdict
 
-from node.errors import StoreUnusable
+from node.crypto.rest import StorageKey
+from node.errors import SealError, StoreUnusable
 from node.store.base import Batch, Row
 from node.store.columns import Column
 from node.store.rocks import read_rows, write_batch
 
 
 class ForeignReader:
-    """Rows of a stopped merod. Raises :class:`StoreUnusable` if it runs, is damaged, or is no merod database."""
+    """Rows of a stopped merod, decrypted when ``key`` is the one of a database that is encrypted at rest.
 
-    def __init__(self, path: Path) -> None:
+    Raises :class:`StoreUnusable` if it runs, is damaged, or is no merod database, and when a value does not open.
+    """
+
+    def __init__(self, path: Path, key: StorageKey | None = None) -> None:
         _check(path)
+        self._path = path
+        self._key = key
         families = {str(column): Options(raw_mode=True) for column in Column}
         try:
             self._database = Rdict(
@@ -35,12 +41,20 @@ class ForeignReader:
 
     def get(self, column: Column, key: bytes) -> bytes | None:
         value: bytes | None = self._families[column].get(key)
-        return value
+        return None if value is None else self._opened(value)
 
     def scan(self, column: Column, prefix: bytes = b"", start: bytes = b"") -> Iterator[Row]:
         iterator = self._families[column].iter()
         iterator.seek(max(prefix, start))
-        return read_rows(iterator, prefix)
+        return ((row, self._opened(value)) for row, value in read_rows(iterator, prefix))
+
+    def _opened(self, value: bytes) -> bytes:
+        if self._key is None:
+            return value
+        try:
+            return self._key.open(value)
+        except SealError as error:
+            raise StoreUnusable(f"the database {self._path} is not encrypted with this storage key: {error}") from error
 
     def close(self) -> None:
         for family in self._families.values():

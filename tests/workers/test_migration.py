@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from calimero_tui import launch
 from calimero_tui.cli import main
+from node.crypto.rest import StorageKey
 from node.errors import ConfigError, StoreUnusable
+from node.store.base import Batch
 from node.store.columns import Column
-from node.store.foreign import ForeignReader
+from node.store.foreign import ForeignReader, write_foreign
 from tests.node.context.owner.conftest import alice
 from tests.node.context.owner.test_import_home import merod_home
 from tests.node.context.owner.world import Node, made
@@ -53,6 +56,46 @@ def test_a_home_comes_in_and_goes_out(
     for column in Column:
         assert list(after.scan(column)) == list(before.scan(column))
     assert len(list((tmp_path / "out" / "blobs").iterdir())) == 2
+    before.close()
+    after.close()
+
+
+@pytest.fixture
+def sealed(theirs: Path) -> bytes:
+    """The home with its database encrypted at rest, in two versions of the data key; its master key."""
+    master = bytes(range(32))
+    keys = [StorageKey(master).data_key(version) for version in (1, 2)]
+    reader = ForeignReader(theirs / "rows")
+    batch = Batch()
+    rows = ((family, *row) for family in Column for row in reader.scan(family))
+    for number, (column, key, value) in enumerate(rows):
+        version, nonce = number % 2, number.to_bytes(12, "big")
+        batch.put(column, key, bytes([version + 1]) + nonce + AESGCM(keys[version]).encrypt(nonce, value, None))
+    reader.close()
+    (theirs / "rows").rename(theirs / "clear")
+    write_foreign(theirs / "rows", [batch])
+    return master
+
+
+def test_a_home_that_is_encrypted_at_rest_comes_in_with_its_key(
+    theirs: Path, sealed: bytes, ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["node", "import", str(theirs), "--home", str(ours.parent), "--json"]
+    key = tmp_path / "key"
+    assert main(words) != 0
+    assert "--storage-key-file" in capsys.readouterr().out
+    for text, problem in ((bytes(32).hex(), "not encrypted with this storage key"), ("xyz", "hexadecimal digits")):
+        key.write_text(text)
+        assert main([*words, "--storage-key-file", str(key)]) != 0
+        assert problem in capsys.readouterr().out
+        assert not list((ours / "data").glob("*"))
+    key.write_text(sealed.hex() + "\n")
+    assert main([*words, "--storage-key-file", str(key)]) == 0
+    assert json.loads(capsys.readouterr().out)["contexts"] == 1
+    launch.export_merod(ours, tmp_path / "out")
+    before, after = ForeignReader(theirs / "clear"), ForeignReader(tmp_path / "out" / "data")
+    for column in Column:
+        assert list(after.scan(column)) == list(before.scan(column))
     before.close()
     after.close()
 

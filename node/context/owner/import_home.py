@@ -16,6 +16,7 @@ from typing import Final
 
 from node.codec import borsh
 from node.context.owner.rows import ContextRows, context_ids
+from node.crypto.rest import StorageKey
 from node.dag.delta import Link, checkpoint
 from node.dag.store import DagStore
 from node.errors import DecodeError, StoreUnusable
@@ -50,14 +51,15 @@ class Imported:
     checkpoints: int
 
 
-def import_home(data_dir: Path, blob_dir: Path, shards: Shards, blobs: Path) -> Imported:
+def import_home(data_dir: Path, blob_dir: Path, shards: Shards, blobs: Path, key: StorageKey | None = None) -> Imported:
     """Copy a merod home into empty shards. ``data_dir`` and ``blob_dir`` are the source's, ``blobs`` is our own.
+    ``key`` opens a source that is encrypted at rest; our rows are in clear.
 
     Raises :class:`StoreUnusable` if the source cannot be used or the shards hold contexts already.
     """
     if any(context_ids(store) for store in shards):
         raise StoreUnusable("this node has contexts already: import into a new home")
-    source = ForeignReader(data_dir)
+    source = ForeignReader(data_dir, key)
     try:
         _check_readable(source)
         rows = sum(_copy(source, column, shards) for column in Column)
@@ -74,8 +76,8 @@ def _check_readable(source: View) -> None:
             borsh.decode(ContextMeta, raw)
         except DecodeError as error:
             raise StoreUnusable(
-                f"the row of context {ContextId(key)} cannot be read: {error}. A home that is encrypted at rest must "
-                "be decrypted by merod first"
+                f"the row of context {ContextId(key)} cannot be read: {error}. A home that is encrypted at rest "
+                "needs its key: --storage-key-file"
             ) from error
 
 
