@@ -304,7 +304,7 @@ _INSPECTION: Final = (
         "GET", "/sessions", "sessions", "Running and recent sync sessions, newest first", answers.Sessions,
         query=(_limit(50),),
     ),
-    _own("GET", "/peers", "peers", "Connected and wanted peers", answers.Peers),
+    _own("GET", "/peers", "peers", "Connected and wanted peers, and those that are shut out", answers.Peers),
     _own(
         "POST", "/peers", "add_peer", "Connect to a peer and stay connected", answers.Dialled, body=models.AddPeer,
     ),
