@@ -149,13 +149,17 @@ def dev(options: argparse.Namespace) -> int:
 
 
 async def _dev(options: argparse.Namespace) -> int:
+    from calimero_tui.actions.base import Session
+    from calimero_tui.actions.parameters import context_of
     from calimero_tui.client.http import Http
     from calimero_tui.client.node import Node
 
     installs = 0
     async with Http(options.node) as http:
+        node = Node(http)
+        context = await context_of(Session(node), options.context) if options.context else None
         async for path in versions(options.file.expanduser().absolute()):
-            if not await _install(Node(http), path, options):
+            if not await _install(node, path, context, options):
                 continue
             installs += 1
             if options.count is not None and installs >= options.count:
@@ -163,16 +167,16 @@ async def _dev(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _install(node: Node, path: Path, options: argparse.Namespace) -> bool:
+async def _install(node: Node, path: Path, context: str | None, options: argparse.Namespace) -> bool:
     """Install one version. A build that the node refuses is told, and the next one awaited."""
     try:
         application = await node.install_path(str(path))
-        if options.context:
-            await _use(node, options.context, application)
+        if context is not None:
+            await _use(node, context, application)
     except ClientError as error:
         show.note(f"{path.name}: {error}")
         return False
-    show.result({"application": application, "context": options.context}, as_json=options.json)
+    show.result({"application": application, "context": context}, as_json=options.json)
     return True
 
 
