@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from node.codec import borsh
@@ -45,6 +47,10 @@ KEYS = {
     ),
     "vector v": (collection_id("v"), "f6f9ab1e28267684119aa43783468233de4cb20aad105cc437854615e1b7571e"),
     "frozen f": (FROZEN_F, "9b77038453f25eb12f9fc3caff9e2a4478bcf3afb657cc40b81c91c22d9d4d06"),
+    "its entry of the bytes [9]": (
+        entry_id(FROZEN_F, hashlib.sha256(borsh.encode(b"\t")).digest()),
+        "a248d3c80d4bd4a0a8429060675aead9590db6e8109b3b9fa54a36b48324b313",
+    ),
 }
 
 
