@@ -140,7 +140,7 @@ class BlobWriter:
             _rename(aside, file)
             del self._aside[file]
         if self._chunks:
-            _sync_names(self.folder)
+            sync_names(self.folder)
 
     def _put_soon(self, file: Path, chunk: bytes) -> None:
         if self._pool is None:
@@ -226,7 +226,8 @@ def missing_chunks(folder: Path, chunks: Iterable[BlobId]) -> tuple[BlobId, ...]
 def write_chunk(file: Path, content: bytes) -> bool:
     """Write aside, sync, rename: a reader finds the whole chunk or none, also after a lost power.
 
-    Answers whether the file is new. One that is there counts as young again, so no sweep takes it before its row comes.
+    The new name lasts once :func:`sync_names` was called: once for a blob, before its rows. Answers whether the file is
+    new. One that is there counts as young again, so no sweep takes it before its row comes.
     Raises :class:`StorageError` when the disk does not take it; what was there stays.
     """
     if _touched(file):
@@ -234,7 +235,6 @@ def write_chunk(file: Path, content: bytes) -> bool:
     aside = file.with_name(f".{file.name}.{os.getpid()}.{next(_WRITER_NAMES)}")
     _write_aside(aside, file, content)
     _rename(aside, file)
-    _sync_names(file.parent)
     return True
 
 
@@ -260,8 +260,8 @@ def _not_written(file: Path, error: OSError) -> StorageError:
     return StorageError(f"blob chunk {file.name} was not written: {error.strerror or error}")
 
 
-def _sync_names(folder: Path) -> None:
-    """Make new names last: a synced file under a name that the power took is no file."""
+def sync_names(folder: Path) -> None:
+    """Make new names last: a synced file under a name that the power took is no file. Raises :class:`StorageError`."""
     try:
         directory = os.open(folder, os.O_RDONLY)
         try:

@@ -93,6 +93,8 @@ class BlobList(Message, frozen=True):
 
 
 class RemoveBlobs(Request[Done], frozen=True):
+    """Rows and files of blobs and of their chunks, or of chunks alone, except for what another blob needs."""
+
     ids: list[BlobId]
 
 

@@ -117,9 +117,9 @@ class NodeRows:
     def _with_chunks(self, ids: list[BlobId]) -> set[BlobId]:
         """The blobs and those chunks of them that no other blob links to."""
         found = dict(self._all_blobs())
-        gone = {blob_id for blob_id in ids if blob_id in found}
+        gone = set(ids)
         still_used = {link for blob_id, meta in found.items() if blob_id not in gone for link in meta.links}
-        chunks = {link for blob_id in gone for link in found[blob_id].links}
+        chunks = {link for blob_id in gone if blob_id in found for link in found[blob_id].links}
         return {blob_id for blob_id in gone | chunks if blob_id not in still_used}
 
     def _all_blobs(self) -> Iterator[tuple[BlobId, BlobMeta]]:

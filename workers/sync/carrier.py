@@ -17,7 +17,7 @@ from node.errors import NotFound
 from node.primitives import BlobId, ContextId, DeltaId, Hash, PublicKey, to_base58
 from node.sync import kernel
 from node.sync import ports as p
-from workers.blobs import chunk_file, is_complete, missing_chunks, write_chunk
+from workers.blobs import chunk_file, is_complete, missing_chunks, sync_names, write_chunk
 from workers.channels.asyncio_ import Peers
 from workers.messages import network as n
 from workers.messages import runtime as r
@@ -273,6 +273,8 @@ class Carrier:
     async def _store_blob(self, q: p.StoreBlob) -> None:
         chunks = {chunk: await self._chunk_record(chunk) for chunk in q.chunks}
         whole = BlobRecord(q.blob_id, q.size, q.hash, list(q.chunks))
+        if chunks:
+            await asyncio.to_thread(sync_names, self._blobs)
         await self._store_rows([*chunks.values(), whole])
 
     async def _chunk_record(self, chunk_id: BlobId) -> BlobRecord:
@@ -280,9 +282,8 @@ class Carrier:
         return BlobRecord(chunk_id, size, Hash(chunk_id))
 
     async def _drop_chunks(self, q: p.DropChunks) -> None:
-        for chunk_id in q.chunks:
-            if (await self._owners.ask(r.GetBlob(chunk_id))).blob is None:
-                await asyncio.to_thread(chunk_file(self._blobs, chunk_id).unlink, missing_ok=True)
+        """By the owner of the rows: nobody can commit a row of one between the look and the removal."""
+        await self._owners.ask(r.RemoveBlobs(list(q.chunks)))
 
     async def _install(self, q: p.InstallApplication) -> None:
         """A later version of a bundle replaces the row; until its blob is here the row in place stays."""

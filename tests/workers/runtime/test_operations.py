@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -27,6 +28,7 @@ from node.runtime.call import Guest, GuestCall, Outcome
 from node.storage.action import Action
 from node.storage.keys import STATE_ENTRY, entry_key
 from tests.workers.runtime.nodes import CONFIG, CONTEXT, Peer
+from workers.blobs import write_chunk
 from workers.messages import MESSAGES, Request, rows
 from workers.messages import runtime as m
 from workers.messages.control import Ping
@@ -519,6 +521,24 @@ def test_a_chunk_that_another_blob_needs_stays(alice: Peer) -> None:
     assert alice.worker.rows.read_blob(second) == b"sharedshared"
     alice.ask(m.RemoveBlobs([second]))
     assert not (alice.home / "blobs" / str(chunk)).exists()
+
+
+def test_a_chunk_of_a_transfer_that_broke_off_goes_unless_a_row_came(alice: Peer) -> None:
+    kept, lost = BlobId(hashlib.sha256(b"kept").digest()), BlobId(hashlib.sha256(b"lost").digest())
+    alice.store_blob(b"kept")
+    file = alice.home / "blobs" / str(lost)
+    write_chunk(file, b"lost")
+    alice.ask(m.RemoveBlobs([kept, lost]))
+    assert (alice.home / "blobs" / str(kept)).exists()
+    assert alice.ask(m.GetBlob(kept)).blob is not None
+    assert not file.exists()
+
+
+def test_a_row_of_a_chunk_that_is_gone_is_refused(alice: Peer) -> None:
+    gone = BlobId(hashlib.sha256(b"gone").digest())
+    with pytest.raises(ContextError, match="send the blob again"):
+        alice.ask(m.PutBlobs([BlobRecord(gone, 4, Hash(gone))]))
+    assert alice.ask(m.GetBlob(gone)).blob is None
 
 
 def test_aliases(alice: Peer) -> None:
