@@ -8,6 +8,7 @@ Source of the forms: core 0.10.0: crates/primitives/src/{hash,identity,context}.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Self, final
 
@@ -109,6 +110,16 @@ class PrivateKey(Id32):
         """The base58 text, for the one place that hands a key to its owner."""
         return to_base58(bytes(self))
 
+
+class Capability(StrEnum):
+    """What a member may do at the registry; the strings are the wire form, in the reference's order."""
+
+    MANAGE_APPLICATION = "ManageApplication"
+    MANAGE_MEMBERS = "ManageMembers"
+    PROXY = "Proxy"
+
+
+CAPABILITIES: Final[tuple[str, ...]] = tuple(Capability)
 
 GENESIS: Final = DeltaId.zero()
 """Parent of the first delta of a context."""

@@ -7,11 +7,11 @@ from typing import Any, Final
 from calimero_tui.actions.base import Arguments, Kind, Parameter, Registry, Session, Source
 from calimero_tui.actions.parameters import CONTEXT, context_of, executor_of
 from node.errors import Refused
+from node.primitives import CAPABILITIES
 
 REGISTRY = Registry()
 action = REGISTRY.action
 
-CAPABILITIES: Final = ("ManageMembers", "ManageApplication", "Proxy")
 _MEMBER: Final = Parameter("member", "public key of a member", source=Source.MEMBERS)
 _CAPABILITY: Final = Parameter("capability", " or ".join(CAPABILITIES))
 _SIGNER: Final = Parameter(

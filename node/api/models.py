@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from node.api import serde
 from node.api.errors import BadRequest
-from node.primitives import ApplicationId, ContextId, Hash, Id32, PublicKey
+from node.primitives import ApplicationId, Capability, ContextId, Hash, Id32, PublicKey
 
 MAX_JSON_BODY: Final = 2 << 20
 """Bytes of a JSON body, as in the reference."""
@@ -41,8 +41,25 @@ class Body(msgspec.Struct, frozen=True, rename="camel"):
     """A JSON object with camelCase names; unknown members are ignored."""
 
 
+class AbsoluteUrl(str):
+    """A URL with a scheme. An empty text is left to the limits, which name the field."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> AbsoluteUrl:
+        """Raises ``ValueError`` for a relative one."""
+        if text and _SCHEME.match(text) is None:
+            raise ValueError(f"relative URL without a base: {json.dumps(text, ensure_ascii=False)}")
+        return cls(text)
+
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+"""How an absolute URL begins."""
+
+
 class InstallUrl(Body, frozen=True):
-    url: str
+    url: AbsoluteUrl
     metadata: ByteList
     hash: Hash | None = None
     package: str | None = None
@@ -95,9 +112,6 @@ class JoinOpen(Body, frozen=True):
 class InviteSpecialized(Body, frozen=True):
     context_id: ContextId
     inviter_id: PublicKey | None = None
-
-
-Capability = Literal["ManageApplication", "ManageMembers", "Proxy"]
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -230,7 +244,9 @@ Model = TypeVar("Model")
 
 
 def from_text(kind: type[Any], value: object) -> object:
-    """Ids in JSON are base58 texts."""
+    """Ids in JSON are base58 texts; the other type that is made of a text is an absolute URL."""
+    if isinstance(value, str) and issubclass(kind, AbsoluteUrl):
+        return kind.parse(value)
     if isinstance(value, str) and issubclass(kind, Id32):
         try:
             return kind.parse(value)
@@ -245,15 +261,8 @@ def convert(model: type[Model], value: object) -> Model:
     Raises :class:`msgspec.ValidationError` for a wrong shape, :class:`BadRequest` for a broken limit.
     """
     found = msgspec.convert(value, type=model, dec_hook=from_text)
-    if isinstance(found, InstallUrl) and _SCHEME.match(found.url) is None and found.url:
-        told = json.dumps(found.url, ensure_ascii=False)
-        raise msgspec.ValidationError(f"relative URL without a base: {told} - at `$.url`")
     check(found)
     return found
-
-
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-"""How an absolute URL begins."""
 
 
 # -- limits

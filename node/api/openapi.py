@@ -85,7 +85,9 @@ def _types() -> list[Any]:
 
 
 def _hook(kind: type[Any]) -> dict[str, Any]:
-    """Ids are the only types of models that msgspec does not know."""
+    """Ids and absolute URLs are the only types of models that msgspec does not know."""
+    if issubclass(kind, models.AbsoluteUrl):
+        return {"type": "string"}
     if not issubclass(kind, Id32):
         raise TypeError(f"{kind.__name__} has no JSON schema; give it one here")
     return dict(_ID_SCHEMA)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -171,10 +172,16 @@ def shape(kind: Any) -> str:
     if origin in (Union, types.UnionType):
         return " | ".join(shape(part) for part in get_args(kind) if part is not msgspec.UnsetType)
     if origin is Literal:
-        return " | ".join(repr(value).replace("'", '"') for value in get_args(kind))
+        return _choice(get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _choice(member.value for member in kind)
     if kind == models.ByteList:
         return "bytes"
     return _composite(kind, origin)
+
+
+def _choice(values: Iterable[str]) -> str:
+    return " | ".join(f'"{value}"' for value in values)
 
 
 def _composite(kind: Any, origin: Any) -> str:
@@ -188,7 +195,14 @@ def _composite(kind: Any, origin: Any) -> str:
     return str(_NAMES.get(kind, kind.__name__ if isinstance(kind, type) else kind))
 
 
-_NAMES: Final[dict[Any, str]] = {str: "text", int: "number", float: "number", bool: "bool", Any: "any"}
+_NAMES: Final[dict[Any, str]] = {
+    str: "text",
+    models.AbsoluteUrl: "text",
+    int: "number",
+    float: "number",
+    bool: "bool",
+    Any: "any",
+}
 
 
 def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:

@@ -20,8 +20,6 @@ from node.primitives import ApplicationId, BlobId, ContextId, PrivateKey, Public
 PAGE: Final = 100
 """Members per read; paging ends on an empty page, never on a short one."""
 
-CAPABILITIES: Final = ("ManageApplication", "ManageMembers", "Proxy")
-
 
 @dataclass(frozen=True, slots=True)
 class Target:

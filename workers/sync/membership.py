@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from node.context import invitation, requests
-from node.context.requests import CAPABILITIES
 from node.errors import ContextError, UnknownContext
-from node.primitives import ContextId, PublicKey
+from node.primitives import CAPABILITIES, ContextId, PublicKey
 from workers.messages import sync
 from workers.messages.base import Done
 from workers.sync.lifecycle import Topics

@@ -18,7 +18,6 @@ import msgspec
 from node.context.invitation import SignedRevealPayload, open_reveal
 from node.context.registry.entries import (
     Application,
-    Capability,
     ContextEntry,
     ProxyEntry,
     RegistryRows,
@@ -30,6 +29,7 @@ from node.context.registry.entries import (
 )
 from node.context.registry.request import key_text, open_signed, parse
 from node.errors import RegistryError
+from node.primitives import Capability
 
 MAX_PAGE: Final = 1000
 """Members in one answer; the reference asks for 100."""

@@ -6,26 +6,18 @@ of arrival, because paging relies on it.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from node.errors import RegistryError
+from node.primitives import Capability
 
 DEFAULT_APPROVALS: Final = 3
 """Approvals that a proposal needs, as the reference's proxy contract starts."""
 
 DEFAULT_ACTIVE_PROPOSALS: Final = 10
 """Proposals that one author may have open, as the reference's proxy contract starts."""
-
-
-class Capability(StrEnum):
-    """What a member may do at the registry; the strings are the wire form."""
-
-    MANAGE_APPLICATION = "ManageApplication"
-    MANAGE_MEMBERS = "ManageMembers"
-    PROXY = "Proxy"
 
 
 class Application(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ def application_json(record: ApplicationRecord) -> dict[str, Any]:
 
 async def install_url(api: Api, request: Request, body: models.InstallUrl) -> Response:
     made = await api.backend.transfer(
-        sync.InstallUrl(body.url, body.hash, bytes(body.metadata), body.package, body.version)
+        sync.InstallUrl(str(body.url), body.hash, bytes(body.metadata), body.package, body.version)
     )
     return _installed(made)
 
