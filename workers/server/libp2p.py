@@ -7,14 +7,14 @@ core 0.10.0: crates/network/src/behaviour.rs, with the recorders of rust-libp2p'
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from workers.messages.network import PeerList
 from workers.network.counts import Counts, Histogram
-from workers.server.metrics import labelled
+from workers.server.metrics import histogram, labelled
 
 __all__ = ["SERIES", "lines", "read_counts"]
 
@@ -78,7 +78,7 @@ def _samples(counts: Counts, peers: PeerList) -> dict[str, list[str]]:
         "libp2p_identify_remote_listen_addresses": _counted(
             "libp2p_identify_remote_listen_addresses", "listen_address", addresses
         ),
-        "libp2p_ping_rtt_seconds": list(_histogram("libp2p_ping_rtt_seconds", {}, counts.pings)),
+        "libp2p_ping_rtt_seconds": _histogram("libp2p_ping_rtt_seconds", {}, counts.pings),
         "libp2p_ping_failure": _counted("libp2p_ping_failure_total", "reason", counts.failed_pings),
         "libp2p_kad_query_result_error": _counted("libp2p_kad_query_result_error_total", "type", counts.failed_queries),
         "libp2p_kad_query_result_duration_seconds": [
@@ -97,9 +97,6 @@ def _counted(name: str, label: str, values: Mapping[str, int]) -> list[str]:
     return [f"{name}{labelled({label: text})} {count}" for text, count in sorted(values.items())]
 
 
-def _histogram(name: str, labels: Mapping[str, str], values: Histogram) -> Iterator[str]:
-    yield f"{name}_sum{labelled(labels)} {values.sum:.15g}"
-    yield f"{name}_count{labelled(labels)} {values.count}"
-    bounds: Iterable[str] = (*(f"{bound:.15g}" for bound in values.bounds), "+Inf")
-    for bound, count in zip(bounds, (*values.buckets, values.count), strict=True):
-        yield f"{name}_bucket{labelled({'le': bound, **labels})} {count}"
+def _histogram(name: str, labels: Mapping[str, str], values: Histogram) -> list[str]:
+    bounds = (f"{bound:.15g}" for bound in values.bounds)
+    return histogram(name, labels, values.sum, values.count, zip(bounds, values.buckets, strict=True))

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["BUCKETS", "MAX_SERIES", "Metrics", "Sample", "labelled", "render"]
+__all__ = ["BUCKETS", "MAX_SERIES", "Metrics", "Sample", "histogram", "labelled", "render"]
 
 BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Seconds, as the reference cuts them."""
@@ -55,7 +55,8 @@ class Metrics:
         name = "context_runtime_execution_duration_seconds"
         found += [f"# HELP {name} Duration of executions.", f"# TYPE {name} histogram"]
         for key, row in self._calls.items():
-            found += _histogram(name, _named(key), row)
+            bounds = zip((f"{bound}.0" for bound in BUCKETS), row[2:], strict=True)
+            found += histogram(name, _named(key), row[1], row[0], bounds)
         return found
 
 
@@ -72,11 +73,14 @@ def render(metrics: Metrics, samples: Iterable[Sample], more: Iterable[str] = ()
     return "\n".join([*lines, "# EOF", ""])
 
 
-def _histogram(name: str, labels: Mapping[str, str], row: list[float]) -> list[str]:
-    found = [f"{name}_sum{labelled(labels)} {row[1]:.15g}", f"{name}_count{labelled(labels)} {row[0]:.0f}"]
-    for place, bound in enumerate(BUCKETS, start=2):
-        found.append(f"{name}_bucket{labelled({'le': f'{bound}.0', **labels})} {row[place]:.0f}")
-    return [*found, f"{name}_bucket{labelled({'le': '+Inf', **labels})} {row[0]:.0f}"]
+def histogram(
+    name: str, labels: Mapping[str, str], total: float, count: float, buckets: Iterable[tuple[str, float]]
+) -> list[str]:
+    """The lines of one series; ``buckets``: the text of each bound, and how many values are up to it."""
+    found = [f"{name}_sum{labelled(labels)} {total:.15g}", f"{name}_count{labelled(labels)} {count:.0f}"]
+    for bound, up_to in (*buckets, ("+Inf", count)):
+        found.append(f"{name}_bucket{labelled({'le': bound, **labels})} {up_to:.0f}")
+    return found
 
 
 def _named(key: Key) -> dict[str, str]:
