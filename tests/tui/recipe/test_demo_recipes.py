@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +13,8 @@ import pytest
 
 from calimero_tui.bundled import recipes
 from calimero_tui.cli import main
-from calimero_tui.demo.network import Network
 from calimero_tui.output.exits import FAILED, OK
+from tests.networks import kept_network
 
 LIMIT = 90
 
@@ -26,19 +23,9 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[list[str]]:
-    """Addresses of a network that a loop in a thread of its own keeps."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        with tempfile.TemporaryDirectory(prefix="calimero-test-") as home:
-            network = asyncio.run_coroutine_threadsafe(Network.start(3, Path(home)), loop).result(LIMIT)
-            yield network.urls
-            asyncio.run_coroutine_threadsafe(network.stop(), loop).result(LIMIT)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    """Addresses of a network of three nodes."""
+    with kept_network(3, LIMIT) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
