@@ -16,7 +16,7 @@ from calimero_tui.client.membership import Membership
 from calimero_tui.client.paths import ADMIN, OWN
 from calimero_tui.client.proposals import Proposals
 from node.errors import Refused
-from node.primitives import ZERO_ROOT
+from node.primitives import ZERO_ROOT, to_base58
 
 NOT_FOUND: Final = 404
 PART: Final = 1 << 20
@@ -325,5 +325,5 @@ def _joined(data: dict[str, Any]) -> Joined:
 
 
 def _context(row: dict[str, Any]) -> Context:
-    heads = tuple(bytes(head).hex() for head in row.get("dagHeads") or ())
+    heads = tuple(to_base58(bytes(head)) for head in row.get("dagHeads") or ())
     return Context(str(row["id"]), str(row["applicationId"]), str(row["rootHash"]), heads)

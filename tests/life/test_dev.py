@@ -7,34 +7,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from calimero_tui.cli import main
 from tests.life.apps import LIMIT
+from tests.life.commands import Shell
 from tests.workers.runtime.nodes import WASM
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
 NOTE = b"\0\5\4note"
 """A custom section: another module by its bytes, the same by what it does."""
-
-
-class Shell:
-    """Commands of ``calimero`` against one node."""
-
-    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self.url = url
-        self.capsys = capsys
-
-    def run(self, *words: str) -> Any:
-        self.capsys.readouterr()
-        assert main([*words, "--node", self.url, "--json"]) == 0
-        return json.loads(self.capsys.readouterr().out)
-
-    def application(self, context: str) -> str:
-        return str(self.run("context", "inspect", context)["application"])
 
 
 def test_a_context_follows_the_file(urls: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
