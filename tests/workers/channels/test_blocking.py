@@ -94,13 +94,18 @@ def test_requests_that_come_while_a_handler_waits_are_handled_afterwards() -> No
     far_hub = Hub(lambda *_: LogLine(0.0, "", "", ""), ignore)
     far_hub.attach("near", far)
     answers: list[Any] = []
+
+    def answered(outcome: Any) -> None:
+        answers.append(outcome)
+        if len(answers) == 2:
+            far_hub.stop()
+
     for _ in range(2):
-        far_hub.send("near", Ping(), answers.append, timeout=5)
+        far_hub.send("near", Ping(), answered, timeout=5)
     thread = threading.Thread(target=far_hub.run)
     thread.start()
     hub.run()
-    hub.flush(1)
-    far_hub.stop()
+    hub.flush(5)
     thread.join()
     hub.close()
     far_hub.close()
